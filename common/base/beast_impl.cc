@@ -1,0 +1,2 @@
+// The one translation unit that carries the bodies of Beast.
+#include <boost/beast/src.hpp>

@@ -1,0 +1,97 @@
+#include "common/base/log.h"
+
+#include <spdlog/async.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <memory>
+
+namespace pilotlight {
+namespace {
+
+constexpr std::size_t kQueueSlots = 256;  // spdlog's default of 8192 costs 3 MB
+
+std::shared_ptr<spdlog::logger>& logger() {
+  static std::shared_ptr<spdlog::logger> instance;  // the process's one log sink, set up by main
+  return instance;
+}
+
+spdlog::level::level_enum spdlog_level(LogLevel level) {
+  switch (level) {
+    case LogLevel::debug: return spdlog::level::debug;
+    case LogLevel::info: return spdlog::level::info;
+    case LogLevel::warn: return spdlog::level::warn;
+    case LogLevel::error: return spdlog::level::err;
+    case LogLevel::off: return spdlog::level::off;
+  }
+  return spdlog::level::off;
+}
+
+bool needs_quotes(std::string_view value) {
+  if (value.empty()) return true;
+  for (const char c : value) {
+    if (c <= ' ' || c == '"' || c == '=' || c == '\\' || c == 0x7f) return true;
+  }
+  return false;
+}
+
+void append_value(std::string& line, std::string_view value) {
+  if (!needs_quotes(value)) {
+    line += value;
+    return;
+  }
+  line += '"';
+  for (const char c : value) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      line += '\\';
+      line += c;
+    } else if (byte < ' ' || byte == 0x7f) {
+      line += fmt::format("\\x{:02x}", byte);
+    } else {
+      line += c;
+    }
+  }
+  line += '"';
+}
+
+}  // namespace
+
+void start_logging(std::string_view program, LogLevel least) {
+  spdlog::init_thread_pool(kQueueSlots, 1);
+  auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+  logger() = std::make_shared<spdlog::async_logger>(std::string(program), std::move(sink),
+                                                    spdlog::thread_pool(),
+                                                    spdlog::async_overflow_policy::overrun_oldest);
+  logger()->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %n %v");
+  logger()->set_level(spdlog_level(least));
+}
+
+void stop_logging() {
+  logger().reset();
+  spdlog::shutdown();
+}
+
+LogLevel parse_log_level(std::string_view text, LogLevel fallback) noexcept {
+  if (text == "debug") return LogLevel::debug;
+  if (text == "info") return LogLevel::info;
+  if (text == "warn") return LogLevel::warn;
+  if (text == "error") return LogLevel::error;
+  if (text == "off") return LogLevel::off;
+  return fallback;
+}
+
+void log(LogLevel level, std::string_view event, LogFields fields) {
+  const auto& sink = logger();
+  if (!sink || !sink->should_log(spdlog_level(level))) return;
+  std::string line(event);
+  for (const LogField& field : fields) {
+    line += ' ';
+    line += field.key;
+    line += '=';
+    append_value(line, field.value);
+  }
+  sink->log(spdlog_level(level), spdlog::string_view_t(line));
+}
+
+}  // namespace pilotlight

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "common/base/error.h"
+#include "common/http/head.h"
+
+namespace pilotlight::http {
+
+/// Finds the end of one message body in the bytes of its connection, without copying any.
+///
+/// Chunked bodies pass as they came, extensions and trailers included, so that a proxy forwards
+/// them byte for byte; the scanner is strict (RFC 9112, section 7.1: hexadecimal sizes, CRLF only)
+/// and accepts a piece that ends anywhere. Pure, allocates nothing.
+class BodyScanner {
+ public:
+  BodyScanner() = default;
+  explicit BodyScanner(const Head& head) noexcept
+      : framing_(head.framing),
+        left_(head.content_length),
+        done_(head.framing == Framing::none ||
+              (head.framing == Framing::length && head.content_length == 0)) {}
+
+  /// Takes as many of `bytes` as belong to the body.
+  /// @return how many, or bad_message. done() tells whether the body is complete.
+  [[nodiscard]] Result<std::size_t> scan(std::string_view bytes) noexcept;
+
+  /// The same, for a peer that cannot read chunks: takes framing off the front of `bytes`, then one
+  /// run of payload. @return the bytes taken; `payload` is the run within them, maybe empty.
+  [[nodiscard]] Result<std::size_t> scan_payload(std::string_view bytes,
+                                                 std::string_view& payload) noexcept;
+
+  [[nodiscard]] bool done() const noexcept { return done_; }
+  [[nodiscard]] Framing framing() const noexcept { return framing_; }
+
+ private:
+  enum class State : std::uint8_t {
+    size_first,    // the first digit of a chunk size
+    size,          // further digits
+    extension,     // `;...` up to CR
+    size_lf,       // the LF behind a size
+    data,          // left_ bytes of payload
+    data_cr,       // CRLF behind the payload
+    data_lf,
+    trailer_start,  // the first byte of a trailer line, or the final CR
+    trailer,        // inside a trailer line
+    trailer_lf,
+    final_lf,
+  };
+
+  [[nodiscard]] Result<> step(char c) noexcept;
+  [[nodiscard]] Result<> size_digit(char c) noexcept;
+  [[nodiscard]] Result<> size_ended(char c) noexcept;
+
+  Framing framing_ = Framing::none;
+  State state_ = State::size_first;
+  std::uint64_t left_ = 0;
+  std::uint32_t line_ = 0;  // bytes of extensions and trailers so far
+  bool done_ = true;
+};
+
+}  // namespace pilotlight::http

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <list>
+
+#include "common/http/server_connection.h"
+
+namespace pilotlight::http {
+
+/// The downstream connections of one pipeline, so that a drain can end those that idle and a stop
+/// all of them. Shard-local.
+class ConnectionSet {
+ public:
+  /// One connection's membership, for as long as its coroutine runs.
+  class Member {
+   public:
+    Member(ConnectionSet& set, ServerConnection& connection)
+        : set_(set), place_(set.connections_.insert(set.connections_.end(), &connection)) {}
+    ~Member() { set_.connections_.erase(place_); }
+    Member(const Member&) = delete;
+    Member& operator=(const Member&) = delete;
+
+   private:
+    ConnectionSet& set_;
+    std::list<ServerConnection*>::iterator place_;
+  };
+
+  /// Every answer from now on is its connection's last, and idle connections end.
+  void close() noexcept {
+    closing_ = true;
+    for (ServerConnection* connection : connections_) connection->close_when_idle();
+  }
+
+  /// Ends everything that runs, now.
+  void stop() noexcept {
+    close();
+    for (ServerConnection* connection : connections_) connection->stop();
+  }
+
+  [[nodiscard]] bool closing() const noexcept { return closing_; }
+  [[nodiscard]] bool empty() const noexcept { return connections_.empty(); }
+  [[nodiscard]] std::size_t size() const noexcept { return connections_.size(); }
+
+ private:
+  std::list<ServerConnection*> connections_;
+  bool closing_ = false;
+};
+
+}  // namespace pilotlight::http

@@ -1,0 +1,97 @@
+#pragma once
+
+#include "common/async/event.h"
+#include "common/http/forwarding.h"
+#include "common/http/server_connection.h"
+#include "common/http/upstream.h"
+
+namespace pilotlight::http {
+
+/// Why a sidecar of ours sent a request back before the app saw any of it: the value of
+/// `Pilotlight-Not-Started` on its 503.
+enum class Bounce : std::uint8_t { none, full, draining, not_ready };
+
+/// The value on the wire, and back; anything unknown reads as `full`.
+[[nodiscard]] std::string_view bounce_text(Bounce bounce) noexcept;
+[[nodiscard]] Bounce parse_bounce(std::string_view value) noexcept;
+
+/// How one exchange ended.
+struct ExchangeEnd {
+  ErrorCode error;                ///< None: a whole answer went downstream, or a bounce came back.
+  Bounce bounce = Bounce::none;   ///< The sidecar refused; the request is still here, whole.
+  bool not_started = false;       ///< With an error: it may be sent again, whatever its method.
+  bool answered = false;          ///< At least a part of a final answer went downstream.
+  bool keep_upstream = false;     ///< The upstream connection can carry another request.
+  unsigned status = 0;            ///< Of the final answer; 0 when there was none.
+};
+
+/// What to do with one request.
+struct ExchangePlan {
+  RequestEdit edit;
+  /// The upstream is a sidecar of ours: bounces are recognised, and a body that is not here yet
+  /// waits for the sidecar's 100 (its permit), so that the request stays repeatable until then.
+  bool upstream_admits = false;
+  /// Further 100 responses of the upstream are for this hop, not for the client.
+  bool swallow_continue = false;
+};
+
+/// Called when the first byte of a final answer has been read from upstream.
+struct FirstByteHook {
+  void (*call)(void* context) = nullptr;
+  void* context = nullptr;
+};
+
+/// One request and its answer between a downstream and an upstream connection: head and early body
+/// in one gather write, then both bodies as the bytes that come, with back-pressure (one piece of
+/// at most the buffer's size in memory per direction). A second coroutine runs only where a body
+/// is uploaded while the answer may already flow. 101 turns the pair into a tunnel.
+///
+/// Suspends until the answer is through, the request's interruption is raised, or the upstream
+/// fails. Until an answer has begun, nothing but interim responses was written downstream.
+class Exchange {
+ public:
+  Exchange(ServerConnection& down, UpstreamConnection& up, const ExchangePlan& plan);
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+
+  [[nodiscard]] Task<ExchangeEnd> run(FirstByteHook on_first_byte);
+
+ private:
+  enum class Body : std::uint8_t { complete, uploading, held };
+
+  [[nodiscard]] Task<ExchangeEnd> run_steps(FirstByteHook on_first_byte);
+  [[nodiscard]] Task<Result<>> send_head();
+  [[nodiscard]] Task<Result<>> release_body();
+  [[nodiscard]] Task<Result<>> read_final_head(FirstByteHook on_first_byte);
+  [[nodiscard]] Task<Result<>> pass_interim();
+  [[nodiscard]] Task<Result<>> relay_answer();
+  [[nodiscard]] Task<Result<>> tunnel();
+  [[nodiscard]] Task<> take_bounce();
+  [[nodiscard]] Task<> upload();
+  [[nodiscard]] Task<> tunnel_up();
+  [[nodiscard]] Task<Result<>> read_upstream();
+  [[nodiscard]] Task<Result<>> write_downstream(std::string_view bytes);
+
+  void start_upload(Task<> task);
+  [[nodiscard]] Task<> join_upload();
+  [[nodiscard]] ErrorCode interrupted() const noexcept;
+  void break_off() noexcept;
+
+  ServerConnection& down_;
+  UpstreamConnection& up_;
+  const ExchangePlan& plan_;
+  ExchangeEnd end_;
+  BodyScanner request_body_;
+  Body body_ = Body::complete;
+  std::size_t early_ = 0;       // bytes of the body that came with the head
+  bool to_head_request_;
+  bool http10_;
+  bool client_waits_;           // the client sent Expect: 100-continue and got no 100 yet
+  bool keep_downstream_ = true;
+  bool released_ = false;       // the request's bytes have been given back to the buffer
+  bool upload_stopped_ = false; // by us, or by an upstream that reads no more
+  Event upload_ended_;
+  bool upload_running_ = false;
+};
+
+}  // namespace pilotlight::http

@@ -1,0 +1,216 @@
+#include "common/http/forwarding.h"
+
+#include <algorithm>
+
+#include "common/http/head_parser.h"
+
+namespace pilotlight::http {
+namespace {
+
+/// Every value of a field, joined as one list.
+std::string joined(const Head& head, FieldKind kind) {
+  std::string all;
+  for (const Field& f : head.fields) {
+    if (f.kind != kind) continue;
+    if (!all.empty()) all += ", ";
+    all += f.value;
+  }
+  return all;
+}
+
+std::size_t first_line_end(std::string_view text) { return text.find("\r\n"); }
+
+bool framing_field(std::string_view name) {
+  return same_name(name, "host") || same_name(name, "content-length") ||
+         same_name(name, "transfer-encoding");
+}
+
+}  // namespace
+
+std::string forwarded_value(std::string_view xff, std::string_view host, std::string_view proto) {
+  std::string value;
+  const auto append = [&value](std::string_view separator, std::string_view name,
+                               std::string_view element) {
+    value += separator;
+    value += name;
+    value += element;
+  };
+  const auto node = [](std::string_view element) {
+    if (element.find(':') == std::string_view::npos) return std::string(element);
+    return "\"[" + std::string(element) + "]\"";
+  };
+  const bool has_nodes = !xff.empty();
+  if (has_nodes) append("", "for=", node(next_element(xff)));
+  if (!host.empty()) append(value.empty() ? "" : ";", "host=", host);
+  if (!proto.empty()) append(value.empty() ? "" : ";", "proto=", proto);
+  while (!xff.empty()) append(", ", "for=", node(next_element(xff)));
+  return value;
+}
+
+void OutgoingHead::begin() {
+  buffers_.clear();
+  cuts_.clear();
+  added_.clear();
+}
+
+void OutgoingHead::add(std::string_view name, std::string_view value) {
+  added_ += name;
+  added_ += ": ";
+  added_ += value;
+  added_ += "\r\n";
+}
+
+void OutgoingHead::cut_named_by_connection(const Head& head) {
+  for (const Field& f : head.fields) {
+    if (f.kind != FieldKind::connection) continue;
+    std::string_view list = f.value;
+    while (!list.empty()) {
+      const std::string_view name = next_element(list);
+      // Cutting these would change who is asked, or where the message ends.
+      if (name.empty() || framing_field(name)) continue;
+      std::size_t line = first_line_end(head.text) + 2;
+      while (line + 2 < head.text.size()) {
+        const std::size_t end = head.text.find("\r\n", line) + 2;
+        const std::string_view text = head.text.substr(line, end - line);
+        if (text.size() > name.size() && text[name.size()] == ':' &&
+            same_name(text.substr(0, name.size()), name)) {
+          cut(line, end);
+        }
+        line = end;
+      }
+    }
+  }
+}
+
+void OutgoingHead::edit_host(const RequestHead& head, const RequestEdit& edit) {
+  const bool has_original = head.has(FieldKind::k_original_host);
+  if (edit.next_host.empty()) {  // the last hop before the app
+    if (has_original) {
+      add("Host", head.value(FieldKind::k_original_host));
+    } else if (!head.has(FieldKind::host)) {
+      add("Host", "localhost");  // an HTTP/1.0 client may send none; HTTP/1.1 upstream needs one
+    }
+    return;
+  }
+  if (!has_original) add("K-Original-Host", head.value(FieldKind::host));
+  add("Host", edit.next_host);
+  add("K-Proxy-Request", "activator");
+  add("Pilotlight-Hop", edit.hop_epoch);
+}
+
+void OutgoingHead::add_forwarded(const RequestHead& head, const RequestEdit& edit) {
+  const bool last_hop = edit.next_host.empty();
+  std::string xff = joined(head, FieldKind::x_forwarded_for);
+  if (last_hop && !head.has(FieldKind::forwarded)) {
+    const std::string value = forwarded_value(xff, head.value(FieldKind::x_forwarded_host),
+                                              head.value(FieldKind::x_forwarded_proto));
+    if (!value.empty()) add("Forwarded", value);
+  }
+  if (!xff.empty()) xff += ", ";
+  xff += edit.peer;
+  add("X-Forwarded-For", xff);
+}
+
+void OutgoingHead::compose(const RequestHead& head, const RequestEdit& edit) {
+  begin();
+  const bool last_hop = edit.next_host.empty();
+  if (head.version == 10) {
+    const std::size_t line_end = first_line_end(head.text);
+    cut(line_end - 1, line_end + 2);  // finish() puts `1` CRLF there: upstream is always 1.1
+  }
+  for (const Field& f : head.fields) {
+    switch (f.kind) {
+      case FieldKind::connection:
+      case FieldKind::proxy_connection:
+      case FieldKind::keep_alive:
+      case FieldKind::proxy_authenticate:
+      case FieldKind::proxy_authorization:
+      case FieldKind::serving_revision:
+      case FieldKind::serving_namespace:
+      case FieldKind::x_forwarded_for:
+      case FieldKind::pilotlight_hop:
+      case FieldKind::pilotlight_not_started:
+      case FieldKind::pilotlight_other: cut(f); break;
+      case FieldKind::te:
+        if (!same_name(f.value, "trailers")) cut(f);
+        break;
+      case FieldKind::upgrade:
+        if (!head.upgrade) cut(f);
+        break;
+      case FieldKind::expect:
+        if (edit.expect != ExpectEdit::keep) cut(f);
+        break;
+      case FieldKind::host:
+        if (!last_hop || head.has(FieldKind::k_original_host)) cut(f);
+        break;
+      case FieldKind::k_original_host:
+        if (last_hop) cut(f);
+        break;
+      case FieldKind::k_proxy_request:
+        if (!last_hop) cut(f);
+        break;
+      default: break;
+    }
+  }
+  if (head.connection_names) cut_named_by_connection(head);
+  if (head.upgrade) add("Connection", "Upgrade");
+  if (edit.expect == ExpectEdit::add) add("Expect", "100-continue");
+  edit_host(head, edit);
+  add_forwarded(head, edit);
+  finish(head.text);
+}
+
+void OutgoingHead::compose(const ResponseHead& head, const ResponseEdit& edit) {
+  begin();
+  const bool switching = head.status == 101;
+  if (head.version == 10) cut(0, head.reason_begin);
+  for (const Field& f : head.fields) {
+    switch (f.kind) {
+      case FieldKind::connection:
+      case FieldKind::proxy_connection:
+      case FieldKind::keep_alive:
+      case FieldKind::proxy_authenticate:
+      case FieldKind::pilotlight_hop:
+      case FieldKind::pilotlight_not_started:
+      case FieldKind::pilotlight_other: cut(f); break;
+      case FieldKind::upgrade:
+        if (!switching) cut(f);
+        break;
+      case FieldKind::transfer_encoding:
+      case FieldKind::trailer:
+        if (edit.plain) cut(f);
+        break;
+      default: break;
+    }
+  }
+  if (head.connection_names) cut_named_by_connection(head);
+  if (switching) {
+    add("Connection", "Upgrade");
+  } else if (edit.close) {
+    add("Connection", "close");
+  } else if (edit.keep_alive) {
+    add("Connection", "keep-alive");
+  }
+  if (head.version == 10) buffers_.push_back(asio::buffer("HTTP/1.1 ", 9));
+  finish(head.text);
+}
+
+void OutgoingHead::finish(std::string_view text) {
+  static constexpr std::string_view kVersionEnd = "1\r\n";
+  std::sort(cuts_.begin(), cuts_.end());
+  const std::size_t line_end = first_line_end(text);
+  const std::size_t last = text.size() - 2;
+  std::size_t at = 0;
+  for (const auto& [from, to] : cuts_) {
+    if (from > at) buffers_.push_back(asio::buffer(text.data() + at, from - at));
+    if (from + 1 == line_end) {  // the version digit of an HTTP/1.0 request line
+      buffers_.push_back(asio::buffer(kVersionEnd.data(), kVersionEnd.size()));
+    }
+    at = std::max(at, to);
+  }
+  if (last > at) buffers_.push_back(asio::buffer(text.data() + at, last - at));
+  added_ += "\r\n";
+  buffers_.push_back(asio::buffer(added_));
+}
+
+}  // namespace pilotlight::http

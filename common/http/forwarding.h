@@ -1,0 +1,71 @@
+#pragma once
+
+#include <boost/asio/buffer.hpp>
+#include <boost/container/small_vector.hpp>
+#include <string>
+#include <string_view>
+
+#include "common/base/task.h"
+#include "common/http/head.h"
+
+namespace pilotlight::http {
+
+/// What becomes of `Expect: 100-continue` on the way up.
+enum class ExpectEdit : std::uint8_t { keep, cut, add };
+
+/// How a request head changes on its way through one of our hops (knative.md 1.8 and 2.3).
+struct RequestEdit {
+  std::string_view peer;  ///< The downstream peer's IP address, appended to X-Forwarded-For.
+  /// The activator's: the Host of the next hop; what the client said moves to K-Original-Host, and
+  /// the request is marked as proxied. Empty in a sidecar, which restores K-Original-Host instead.
+  std::string_view next_host;
+  std::string_view hop_epoch;  ///< The activator's: the value of Pilotlight-Hop.
+  ExpectEdit expect = ExpectEdit::keep;
+};
+
+/// How a response head changes on its way down.
+struct ResponseEdit {
+  bool close = false;       ///< The downstream connection ends with this message.
+  bool keep_alive = false;  ///< Say so: an HTTP/1.0 client needs to hear it.
+  bool plain = false;       ///< The body is sent without its chunks (HTTP/1.0).
+};
+
+/// A head with lines cut out and lines added, as slices of the bytes that came: what is written to
+/// the next hop in one gather write. Hop-by-hop fields go (RFC 9110, section 7.6.1), the framing
+/// that the body was received with stays, everything else passes as it came. Kept per connection
+/// and reused, so it allocates nothing once warm.
+class OutgoingHead {
+ public:
+  void compose(const RequestHead& head, const RequestEdit& edit);
+  void compose(const ResponseHead& head, const ResponseEdit& edit);
+
+  /// Valid until the next compose() and as long as the bytes of the head stay.
+  [[nodiscard]] const auto& buffers() const noexcept { return buffers_; }
+
+  /// Appends bytes that go out with the head: the part of the body that is there already.
+  void append(std::string_view bytes) {
+    if (!bytes.empty()) buffers_.push_back(asio::buffer(bytes.data(), bytes.size()));
+  }
+
+ private:
+  void begin();
+  void cut(std::size_t begin, std::size_t end) { cuts_.emplace_back(begin, end); }
+  void cut(const Field& field) { cut(field.begin, field.end); }
+  void add(std::string_view name, std::string_view value);
+  void cut_named_by_connection(const Head& head);
+  void finish(std::string_view text);
+
+  void edit_host(const RequestHead& head, const RequestEdit& edit);
+  void add_forwarded(const RequestHead& head, const RequestEdit& edit);
+
+  boost::container::small_vector<asio::const_buffer, 20> buffers_;
+  boost::container::small_vector<std::pair<std::size_t, std::size_t>, 16> cuts_;
+  std::string added_;
+};
+
+/// The `Forwarded` value that Knative synthesises from the X-Forwarded-* fields (golden vectors
+/// 8.1); "" when there is nothing to say.
+[[nodiscard]] std::string forwarded_value(std::string_view xff, std::string_view host,
+                                          std::string_view proto);
+
+}  // namespace pilotlight::http

@@ -1,0 +1,112 @@
+#pragma once
+
+#include <string>
+
+#include "common/async/deadline_queue.h"
+#include "common/async/interruption.h"
+#include "common/async/scope.h"
+#include "common/http/body.h"
+#include "common/http/forwarding.h"
+#include "common/http/head.h"
+#include "common/http/local_reply.h"
+#include "common/http/read_buffer.h"
+#include "common/net/leave_watch.h"
+
+namespace pilotlight::http {
+
+/// What the connections of one shard share. Owned by the program; outlives every connection.
+struct ShardParts {
+  Executor executor;
+  Clock& clock;
+  Scope& scope;
+  DeadlineQueue& deadlines;
+  LeaveWatch& leaves;
+};
+
+/// The downstream side of one HTTP/1.x connection: reads one request head after the other, in
+/// place, and knows at once when the client leaves or the request's time is up.
+///
+/// Lives in the frame of the connection's coroutine, on one shard. Between two requests it holds
+/// one 16 KiB buffer and no timer.
+class ServerConnection {
+ public:
+  ServerConnection(ShardParts& parts, TcpStream stream);
+  ServerConnection(const ServerConnection&) = delete;
+  ServerConnection& operator=(const ServerConnection&) = delete;
+
+  /// Waits for the next request and parses its head. The first byte may take as long as `idle`
+  /// (an instant), the rest of the head until `kHeadTimeout` after it.
+  /// @return done; an error of Asio when the client has gone or nothing came in time (say nothing
+  /// and close); bad_message or head_too_large (answer, then close).
+  [[nodiscard]] Task<Result<>> read_head(TimePoint idle);
+
+  /// The present request. Its views hold until release_request().
+  [[nodiscard]] const RequestHead& head() const noexcept { return head_; }
+  /// Body bytes that have arrived with the head.
+  [[nodiscard]] std::string_view early_body() const noexcept {
+    return in_.view().substr(head_bytes_);
+  }
+
+  /// Starts the request's clock. When it comes, the interruption is raised.
+  void set_deadline(TimePoint when) { deadline_.set(when); }
+  [[nodiscard]] Interruption& interruption() noexcept { return interruption_; }
+
+  /// Sends an answer of our own and decides whether the connection can go on: only when the
+  /// request's body is here whole. Clears the deadline first.
+  [[nodiscard]] Task<Result<>> reply(const LocalReply& answer, bool close);
+
+  /// Gives the bytes of head and early body back, so that the buffer can be read into again.
+  void release_request(std::size_t early_body_taken) noexcept;
+
+  /// Ends the present request: its clock stops. @return whether another one may follow.
+  [[nodiscard]] bool end_request() noexcept;
+
+  /// From here on a half-close of the client is data, not a leave: it passes through.
+  void enter_tunnel() noexcept { tunnel_ = true; }
+
+  /// No further request on this connection.
+  void close_after() noexcept { last_ = true; }
+  [[nodiscard]] bool last() const noexcept { return last_; }
+
+  /// Ends a wait for the next request, so that an idle connection goes when the process drains.
+  void close_when_idle() noexcept;
+  /// The program stops: whatever runs here ends now.
+  void stop() noexcept { interruption_.raise(Cause::stopped); }
+
+  /// Closes politely: half-closes, then reads what the client still sends (bounded), so that a
+  /// reset does not destroy an answer it has not read yet.
+  [[nodiscard]] Task<> linger();
+  /// Closes so that no client can take a cut-off answer for a whole one.
+  void reset() noexcept;
+
+  [[nodiscard]] TcpStream& stream() noexcept { return stream_; }
+  [[nodiscard]] ReadBuffer& in() noexcept { return in_; }
+  [[nodiscard]] OutgoingHead& outgoing() noexcept { return outgoing_; }
+  [[nodiscard]] ShardParts& parts() noexcept { return parts_; }
+  [[nodiscard]] const std::string& peer_address() const noexcept { return peer_address_; }
+  [[nodiscard]] const tcp::endpoint& local() const noexcept { return local_; }
+
+  static constexpr std::chrono::seconds kHeadTimeout{60};  ///< knative.md 1.3
+
+ private:
+  static void on_left(void* self) noexcept;
+  static void on_deadline(void* self) noexcept;
+  [[nodiscard]] Task<Result<>> read_more();
+
+  ShardParts& parts_;
+  TcpStream stream_;
+  ReadBuffer in_;
+  RequestHead head_;
+  OutgoingHead outgoing_;
+  std::size_t head_bytes_ = 0;  // 0 once released
+  Interruption interruption_;
+  Deadline deadline_;
+  std::string peer_address_;
+  tcp::endpoint local_;
+  bool idle_ = false;
+  bool last_ = false;
+  bool tunnel_ = false;
+  LeaveWatch::Entry leave_;  // last: goes before the descriptor closes
+};
+
+}  // namespace pilotlight::http

@@ -1,0 +1,116 @@
+#include "common/http/upstream.h"
+
+#include <algorithm>
+
+#include "common/http/body.h"
+#include "common/http/head_parser.h"
+#include "common/net/dialer.h"
+#include "common/net/socket_facts.h"
+
+namespace pilotlight::http {
+
+bool UpstreamConnection::nothing_acknowledged() noexcept {
+  const auto acked = bytes_acked(stream_.native_handle());
+  return acked && *acked <= sent_before_ + 1;  // the SYN counts as one
+}
+
+Task<bool> UpstreamConnection::read_some(TimePoint until) {
+  Deadline deadline(parts_.deadlines, &cancel_stream, &stream_);
+  if (until <= parts_.clock.now()) co_return false;
+  deadline.set(until);
+  const auto [ec, n] = co_await stream_.async_read_some(in_.prepare(), use_tuple);
+  in_.commit(n);
+  co_return !ec;
+}
+
+Task<> UpstreamConnection::hang_up(TimePoint until) {
+  ErrorCode ec;
+  stream_.shutdown(tcp::socket::shutdown_send, ec);
+  while (!ec) {
+    in_.consume(in_.size());
+    const bool more = co_await read_some(until);
+    if (!more) break;
+  }
+  stream_.close(ec);
+}
+
+Task<> UpstreamConnection::absorb_answer(bool to_head_request, TimePoint until) {
+  for (;;) {
+    const Result<std::size_t> used = parse_response(in_.view(), to_head_request, head_);
+    if (!used) co_return;
+    in_.consume(*used);
+    if (*used > 0 && !head_.interim()) break;
+    if (*used > 0) continue;
+    if (in_.full()) co_return;
+    const bool more = co_await read_some(until);
+    if (!more) co_return;
+  }
+  BodyScanner body(head_);
+  while (!body.done()) {
+    const Result<std::size_t> taken = body.scan(in_.view());
+    if (!taken) co_return;
+    in_.consume(*taken);
+    if (body.done()) co_return;
+    const bool more = co_await read_some(until);
+    if (!more) co_return;
+  }
+}
+
+std::unique_ptr<UpstreamConnection> UpstreamPool::take_idle() {
+  const TimePoint now = parts_.clock.now();
+  while (!idle_.empty()) {
+    std::unique_ptr<UpstreamConnection> last = std::move(idle_.back());
+    idle_.pop_back();
+    if (last->idle_until_ <= now) {
+      idle_.clear();  // all others are older
+      return nullptr;
+    }
+    if (idle_and_open(last->stream_.native_handle())) return last;
+    // It was closed while it idled, after at most the time since it was put back.
+    const Duration kept = keep_time(last->head_);
+    const Duration idled = kept - (last->idle_until_ - now);
+    shortest_close_ = std::min(shortest_close_, std::max<Duration>(idled, std::chrono::milliseconds(2)));
+  }
+  return nullptr;
+}
+
+Duration UpstreamPool::keep_time(const ResponseHead& last) const noexcept {
+  Duration keep = params_.idle_timeout;
+  if (last.keep_alive_seconds) {
+    // A second less than the upstream says, so that ours is the side that gives up first.
+    const auto says = std::chrono::seconds(*last.keep_alive_seconds) - std::chrono::seconds(1);
+    keep = std::min<Duration>(keep, std::max<Duration>(says, Duration::zero()));
+  }
+  if (shortest_close_ != Duration::max()) keep = std::min(keep, shortest_close_ / 2);
+  return keep;
+}
+
+void UpstreamPool::put_back(std::unique_ptr<UpstreamConnection> connection) {
+  const TimePoint now = parts_.clock.now();
+  while (!idle_.empty() && (idle_.size() >= params_.idle_limit || idle_.front()->idle_until_ <= now)) {
+    idle_.pop_front();
+  }
+  if (params_.idle_limit == 0) return;
+  connection->reused_ = true;
+  connection->idle_until_ = now + keep_time(connection->head_);
+  idle_.push_back(std::move(connection));
+}
+
+Task<Result<UpstreamPool::Checkout>> UpstreamPool::take(TimePoint deadline,
+                                                        Interruption& interruption) {
+  if (auto idle = take_idle()) co_return Checkout(*this, std::move(idle));
+  auto fresh = std::make_unique<UpstreamConnection>(parts_);
+  const Interruption::Target target(interruption, &cancel_stream, &fresh->stream_);
+  const TimePoint latest = std::min(deadline, parts_.clock.now() + params_.dial_timeout);
+  const Result<> dialed = co_await dial(fresh->stream_, parts_.deadlines, params_.address, latest);
+  if (dialed) co_return Checkout(*this, std::move(fresh));
+  switch (interruption.cause()) {
+    case Cause::left: co_return FlowError::downstream_gone;
+    case Cause::deadline: co_return FlowError::deadline_exceeded;
+    case Cause::stopped: co_return FlowError::draining;
+    case Cause::none: break;
+  }
+  co_return FlowError::upstream_refused;
+}
+
+}  // namespace pilotlight::http

@@ -1,0 +1,107 @@
+#pragma once
+
+#include <list>
+#include <memory>
+
+#include "common/http/head.h"
+#include "common/http/read_buffer.h"
+#include "common/http/server_connection.h"
+
+namespace pilotlight::http {
+
+/// One connection to an upstream, and what is known about how far the present request got on it.
+class UpstreamConnection {
+ public:
+  explicit UpstreamConnection(ShardParts& parts) : parts_(parts), stream_(parts.executor) {}
+
+  [[nodiscard]] TcpStream& stream() noexcept { return stream_; }
+  [[nodiscard]] ReadBuffer& in() noexcept { return in_; }
+  [[nodiscard]] ResponseHead& head() noexcept { return head_; }
+
+  /// From here on the bytes written belong to a new request.
+  void begin_request() noexcept { sent_before_ = sent_; }
+  void sent(std::size_t bytes) noexcept { sent_ += bytes; }
+
+  /// Whether no byte of the present request was acknowledged by the upstream's kernel: then no
+  /// upstream has started it, and it may be sent again (architecture.md 5.2). Ask once the
+  /// connection has died. Unknown counts as no.
+  [[nodiscard]] bool nothing_acknowledged() noexcept;
+
+  /// Half-closes, so that the upstream drops the work, and waits for its end of file until
+  /// `until`. The connection cannot be used afterwards.
+  [[nodiscard]] Task<> hang_up(TimePoint until);
+
+  /// Reads the answer to its end and throws it away: the client has left but the upstream goes on
+  /// computing. Ends at `until` at the latest.
+  [[nodiscard]] Task<> absorb_answer(bool to_head_request, TimePoint until);
+
+ private:
+  friend class UpstreamPool;
+
+  /// Reads until `until`. @return false at the end of file, an error, or when the time is up.
+  [[nodiscard]] Task<bool> read_some(TimePoint until);
+
+  ShardParts& parts_;
+  TcpStream stream_;
+  ReadBuffer in_;
+  ResponseHead head_;
+  std::uint64_t sent_ = 0;         // payload bytes written since the connection was opened
+  std::uint64_t sent_before_ = 0;  // of these, before the present request
+  TimePoint idle_until_{};
+  bool reused_ = false;
+};
+
+/// Keep-alive connections to one upstream address, the last used first. Shard-local.
+///
+/// A connection is checked for an end of file when it is taken. It is kept 4 s by default
+/// (MLServer's server closes at 5), less when the upstream says so (`Keep-Alive: timeout`), and at
+/// most half as long as the shortest idle time after which the upstream was seen to close.
+class UpstreamPool {
+ public:
+  struct Params {
+    tcp::endpoint address;
+    std::size_t idle_limit = 1000;                     ///< Connections kept at once.
+    Duration idle_timeout = std::chrono::seconds(4);
+    Duration dial_timeout = std::chrono::seconds(20);  ///< knative.md 1.8: about 20 s in total.
+  };
+
+  UpstreamPool(ShardParts& parts, Params params) : parts_(parts), params_(params) {}
+
+  /// One request's use of one connection. Given back with keep(), or closed when destroyed.
+  class Checkout {
+   public:
+    Checkout(UpstreamPool& pool, std::unique_ptr<UpstreamConnection> connection) noexcept
+        : pool_(&pool), connection_(std::move(connection)) {}
+    [[nodiscard]] UpstreamConnection& operator*() const noexcept { return *connection_; }
+    [[nodiscard]] UpstreamConnection* operator->() const noexcept { return connection_.get(); }
+    /// Whether it had carried a request before: only then can it be stale.
+    [[nodiscard]] bool reused() const noexcept { return connection_->reused_; }
+    void keep() { pool_->put_back(std::move(connection_)); }
+
+   private:
+    UpstreamPool* pool_;
+    std::unique_ptr<UpstreamConnection> connection_;
+  };
+
+  /// An idle connection, or a new one made before `deadline`. `interruption` ends the dialing.
+  /// @return the checkout, or upstream_refused (nothing was sent), deadline_exceeded,
+  /// downstream_gone.
+  [[nodiscard]] Task<Result<Checkout>> take(TimePoint deadline, Interruption& interruption);
+
+  /// Closes what idles.
+  void clear() noexcept { idle_.clear(); }
+  [[nodiscard]] std::size_t idle() const noexcept { return idle_.size(); }
+  [[nodiscard]] const tcp::endpoint& address() const noexcept { return params_.address; }
+
+ private:
+  void put_back(std::unique_ptr<UpstreamConnection> connection);
+  [[nodiscard]] std::unique_ptr<UpstreamConnection> take_idle();
+  [[nodiscard]] Duration keep_time(const ResponseHead& last) const noexcept;
+
+  ShardParts& parts_;
+  Params params_;
+  std::list<std::unique_ptr<UpstreamConnection>> idle_;  // back was used last
+  Duration shortest_close_ = Duration::max();            // idle time after which it has closed
+};
+
+}  // namespace pilotlight::http

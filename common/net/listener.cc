@@ -1,0 +1,110 @@
+#include "common/net/listener.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "common/base/log.h"
+
+namespace pilotlight {
+namespace {
+
+using namespace std::chrono_literals;
+using ReusePort = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
+
+/// A connection that died in the backlog, or a moment of trouble: the next accept may work.
+bool out_of_resources(const ErrorCode& ec) {
+  return ec == asio::error::no_descriptors || ec == asio::error::no_memory ||
+         ec == asio::error::no_buffer_space || ec.value() == ENFILE;
+}
+
+}  // namespace
+
+Result<tcp::endpoint> parse_endpoint(std::string_view text) {
+  const ErrorCode bad = asio::error::invalid_argument;
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return bad;
+  std::string_view host = text.substr(0, colon);
+  const std::string_view digits = text.substr(colon + 1);
+  if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
+    host = host.substr(1, host.size() - 2);
+  }
+  std::uint16_t port = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  if (error != std::errc() || end != digits.data() + digits.size()) return bad;
+  ErrorCode ec;
+  const auto address = asio::ip::make_address(std::string(host), ec);
+  if (ec) return ec;
+  return tcp::endpoint(address, port);
+}
+
+std::string to_string(const tcp::endpoint& endpoint) {
+  const std::string host = endpoint.address().to_string();
+  const std::string port = std::to_string(endpoint.port());
+  return endpoint.address().is_v6() ? "[" + host + "]:" + port : host + ":" + port;
+}
+
+Listener::Listener(Executor executor, Clock& clock, OnConnection on_connection)
+    : acceptor_(executor),
+      clock_(clock),
+      on_connection_(std::move(on_connection)),
+      pause_(clock.make_timer()) {}
+
+Result<> Listener::bind(const tcp::endpoint& where, bool shared) {
+  ErrorCode ec;
+  acceptor_.open(where.protocol(), ec);
+  if (!ec) acceptor_.set_option(tcp::acceptor::reuse_address(true), ec);
+  if (!ec && shared) acceptor_.set_option(ReusePort(true), ec);
+  if (!ec) acceptor_.bind(where, ec);
+  if (!ec) acceptor_.listen(asio::socket_base::max_listen_connections, ec);
+  if (!ec) return {};
+  ErrorCode ignored;  // the first error is the one to report
+  acceptor_.close(ignored);
+  return ec;
+}
+
+Result<> Listener::adopt(int descriptor) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  if (getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+    return ErrorCode(errno, boost::system::system_category());
+  }
+  ErrorCode ec;
+  acceptor_.assign(address.ss_family == AF_INET6 ? tcp::v6() : tcp::v4(), descriptor, ec);
+  if (ec) return ec;
+  return {};
+}
+
+tcp::endpoint Listener::local() const {
+  ErrorCode ignored;  // a closed listener has the empty endpoint
+  return acceptor_.local_endpoint(ignored);
+}
+
+Task<> Listener::run() {
+  Duration pause = 5ms;
+  while (acceptor_.is_open()) {
+    auto [ec, stream] = co_await acceptor_.async_accept(use_tuple);
+    if (!ec) {
+      pause = 5ms;
+      ErrorCode ignored;  // a peer that is gone already shows at the first read
+      stream.set_option(tcp::no_delay(true), ignored);
+      on_connection_(std::move(stream));
+      continue;
+    }
+    if (ec == asio::error::operation_aborted || !acceptor_.is_open()) co_return;
+    if (!out_of_resources(ec)) continue;
+    log_warn("accept paused", {{"error", ec.message()}});
+    co_await pause_->wait_until(clock_.now() + pause);
+    pause = std::min<Duration>(pause * 2, 1s);
+  }
+}
+
+void Listener::close() noexcept {
+  ErrorCode ignored;  // nothing to do about a failing close
+  acceptor_.close(ignored);
+  pause_->cancel();
+}
+
+}  // namespace pilotlight

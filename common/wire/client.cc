@@ -1,0 +1,150 @@
+#include "common/wire/client.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include <boost/asio/this_coro.hpp>
+
+#include "common/base/log.h"
+#include "common/wire/link.h"
+
+namespace pilotlight::wire {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration kFirstPause = 20ms;
+constexpr Duration kLongestPause = 1s;
+
+}  // namespace
+
+struct Client::State {
+  State(Executor e, Clock& c, tcp::endpoint s, Hello h, ClientListener& l, std::mt19937_64& r)
+      : executor(e),
+        clock(c),
+        server(s),
+        hello(std::move(h)),
+        listener(l),
+        random(r),
+        pause(c.make_timer()) {}
+
+  [[nodiscard]] Task<> connect_once();
+  [[nodiscard]] Task<bool> may_go_on();
+  void on_frame(Frame frame);
+  [[nodiscard]] Duration jittered(Duration longest);
+
+  Executor executor;
+  Clock& clock;
+  tcp::endpoint server;
+  Hello hello;
+  ClientListener& listener;
+  std::mt19937_64& random;
+  std::unique_ptr<Timer> pause;
+  Outbox outbox;
+  Link* link = nullptr;  // the connection at hand, in the frame of connect_once()
+  std::optional<Welcome> welcome;
+  std::string last_reason;
+  bool connected = false;
+  bool closed = false;
+};
+
+Client::Client(Executor executor, Clock& clock, asio::ip::tcp::endpoint server, Hello hello,
+               ClientListener& listener, std::mt19937_64& random)
+    : state_(std::make_unique<State>(executor, clock, server, std::move(hello), listener, random)) {
+}
+
+Client::~Client() = default;
+
+Duration Client::State::jittered(Duration longest) {
+  std::uniform_int_distribution<Duration::rep> any(longest.count() / 2, longest.count());
+  return Duration(any(random));
+}
+
+void Client::State::on_frame(Frame frame) {
+  if (const auto* accepted = std::get_if<Welcome>(&frame)) {
+    if (connected) return link->end("a second WELCOME");
+    welcome = *accepted;
+    connected = true;
+    link->established();
+    listener.connected(*welcome);
+    return;
+  }
+  if (!connected) return link->end("a frame before WELCOME");
+  listener.received(frame);
+}
+
+Task<> Client::State::connect_once() {
+  outbox.drop_urgent();
+  static_cast<void>(outbox.push(hello));  // first in an empty queue
+  // The STATS that wait are dropped by a server that has not seen HELLO; HELLO is urgent and so
+  // goes first.
+  Link here(TcpStream(executor), clock, outbox,
+            [this](Frame frame) { on_frame(std::move(frame)); });
+  link = &here;
+  co_await here.run(server);
+  link = nullptr;
+  const bool was_connected = std::exchange(connected, false);
+  if (closed) {
+    if (was_connected) listener.disconnected("closed");
+    co_return;
+  }
+  if (was_connected || here.reason() != last_reason) {
+    last_reason = here.reason();
+    log_warn(was_connected ? "autoscaler lost" : "autoscaler not reached",
+             {{"server", server.address().to_string()}, {"reason", last_reason}});
+  }
+  if (was_connected) listener.disconnected(here.reason());
+}
+
+Task<> Client::run() {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  State& s = *state_;
+  Duration longest = kFirstPause;
+  while (co_await s.may_go_on()) {
+    const auto before = std::exchange(s.welcome, std::nullopt);
+    co_await s.connect_once();
+    const bool had_welcome = s.welcome.has_value();
+    if (!had_welcome) s.welcome = before;
+    if (had_welcome) longest = kFirstPause;
+    if (!co_await s.may_go_on()) co_return;
+    co_await s.pause->wait_until(s.clock.now() + s.jittered(longest));
+    longest = std::min(longest * 2, kLongestPause);
+  }
+}
+
+/// Not once closed, or once the task that awaits this was cancelled.
+Task<bool> Client::State::may_go_on() {
+  const auto state = co_await asio::this_coro::cancellation_state;
+  if (state.cancelled() != asio::cancellation_type::none) closed = true;
+  co_return !closed;
+}
+
+void Client::close() noexcept {
+  state_->closed = true;
+  state_->pause->cancel();
+  if (state_->link != nullptr) state_->link->flush_and_end("closed");
+}
+
+bool Client::send(Frame frame) {
+  State& s = *state_;
+  if (!s.connected || s.link == nullptr || !s.link->open()) return false;
+  if (!s.outbox.push(std::move(frame))) {
+    s.link->end("the autoscaler does not read");
+    return false;
+  }
+  s.link->wake();
+  return true;
+}
+
+void Client::put_stats(Stats stats) {
+  const RevisionKey revision = stats.revision;
+  state_->outbox.put(revision, std::move(stats));
+  if (state_->link != nullptr) state_->link->wake();
+}
+
+bool Client::connected() const noexcept { return state_->connected; }
+
+const std::optional<Welcome>& Client::welcome() const noexcept { return state_->welcome; }
+
+}  // namespace pilotlight::wire

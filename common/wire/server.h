@@ -1,0 +1,93 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <boost/asio/ip/tcp.hpp>
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/wire/frames.h"
+
+namespace pilotlight::wire {
+
+/// One connection whose HELLO was accepted. Made and destroyed by the Server: good from joined()
+/// until left() returns.
+class Peer {
+ public:
+  virtual ~Peer() = default;
+
+  [[nodiscard]] virtual const Hello& hello() const noexcept = 0;
+
+  /// Queues an urgent frame; written at once and in order. A peer that lets more than 256 of them
+  /// pile up is told `too_slow` and leaves soon after.
+  virtual void send(Frame frame) = 0;
+
+  /// Queues a set of replicas; replaces an unsent one of the same revision. Goes out after the
+  /// urgent frames.
+  virtual void put_endpoints(Endpoints endpoints) = 0;
+
+  /// Ends the connection soon, after what is queued and an ERROR; left() follows.
+  virtual void close(ErrorCause cause, std::string_view text) = 0;
+};
+
+/// What a Server tells its owner, on the Server's shard. Calls may use any Peer and the Server, but
+/// left() must not use the peer that leaves.
+class ServerListener {
+ public:
+  virtual ~ServerListener() = default;
+  virtual void joined(Peer& peer) = 0;
+
+  /// Any frame but HELLO, PING, PONG and ERROR. What a role may not send was refused before:
+  /// STATS from both, READY and NOT_READY from sidecars, POKE and DRAINED from activators.
+  virtual void received(Peer& peer, const Frame& frame) = 0;
+
+  /// The peer's connection has ended. `replaced`: a newer connection of the same process took its
+  /// place, and joined() was called for that one before.
+  virtual void left(Peer& peer, std::string_view reason, bool replaced) = 0;
+};
+
+struct ServerOptions {
+  std::string token;  ///< What HELLO must carry; compared in constant time. Empty accepts any.
+  std::uint32_t report_period_ms = 500;
+  std::uint64_t epoch = 0;
+  std::size_t connection_limit = 10'000;
+};
+
+/// Counters since the start, for metrics.
+struct ServerCounts {
+  std::uint64_t accepted = 0;
+  std::uint64_t refused = 0;     ///< HELLO refused, or none in time.
+  std::uint64_t bad_frames = 0;  ///< Connections ended by bytes that are not a frame.
+  std::uint64_t skipped = 0;     ///< Frames of unknown type.
+  std::uint64_t frames = 0;
+};
+
+/// Accepts sidecars and activators. A connection must say HELLO within 2 s; one from which nothing
+/// was heard for 4 s ends (PING is sent after 1 s of silence). Of two connections with the same
+/// role, revision, replica and epoch the newer one stays. Lives on one shard.
+class Server {
+ public:
+  Server(Executor executor, Clock& clock, ServerOptions options, ServerListener& listener);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  /// Binds and starts accepting. @return where (the port that was picked, if 0 was asked for).
+  [[nodiscard]] Result<asio::ip::tcp::endpoint> listen(const asio::ip::tcp::endpoint& where);
+
+  /// Stops accepting, ends every connection (left() for each), waits for them. Call it before the
+  /// destructor.
+  [[nodiscard]] Task<> stop();
+
+  [[nodiscard]] const ServerCounts& counts() const noexcept;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace pilotlight::wire

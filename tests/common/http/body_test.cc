@@ -1,0 +1,78 @@
+#include "common/http/body.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace pilotlight::http {
+namespace {
+
+Head chunked() {
+  Head head;
+  head.framing = Framing::chunked;
+  return head;
+}
+
+Head of_length(std::uint64_t length) {
+  Head head;
+  head.framing = Framing::length;
+  head.content_length = length;
+  return head;
+}
+
+TEST(BodyScanner, TakesExactlyTheLength) {
+  BodyScanner body(of_length(5));
+  EXPECT_EQ(*body.scan("abc"), 3u);
+  EXPECT_FALSE(body.done());
+  EXPECT_EQ(*body.scan("deNEXT"), 2u);
+  EXPECT_TRUE(body.done());
+  EXPECT_EQ(*body.scan("NEXT"), 0u);
+  EXPECT_TRUE(BodyScanner(of_length(0)).done());
+}
+
+TEST(BodyScanner, FindsTheEndOfChunksWhereverThePiecesBreak) {
+  const std::string message = "5;ext=\"1\"\r\nhello\r\nA\r\n0123456789\r\n0\r\nX-Trailer: 1\r\n\r\n";
+  for (std::size_t cut = 0; cut <= message.size(); ++cut) {
+    BodyScanner body(chunked());
+    EXPECT_EQ(*body.scan(message.substr(0, cut)), cut);
+    EXPECT_EQ(body.done(), cut == message.size()) << cut;
+    EXPECT_EQ(*body.scan(message.substr(cut) + "GET"), message.size() - cut);
+    EXPECT_TRUE(body.done());
+  }
+}
+
+TEST(BodyScanner, GivesThePayloadWithoutItsFraming) {
+  BodyScanner body(chunked());
+  std::string_view rest = "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
+  std::string payload;
+  while (!body.done()) {
+    std::string_view run;
+    const auto taken = body.scan_payload(rest, run);
+    ASSERT_TRUE(taken);
+    payload += run;
+    rest.remove_prefix(*taken);
+  }
+  EXPECT_EQ(payload, "abcde");
+  EXPECT_TRUE(rest.empty());
+}
+
+TEST(BodyScanner, RefusesWhatIsNotAChunk) {
+  const char* const bad[] = {"\r\n",          "g\r\n",       "-1\r\n",   " 1\r\na\r\n",
+                             "1\na\r\n",      "1\r\nab\r\n", "1 \r\na",  "0x1\r\na",
+                             "fffffffffffffffff\r\n", "1;x\n",  "0\r\nX: 1\n\r\n", "0\r\n\n",
+                             "1\r\na\n",      "1\r\r\n"};
+  for (const char* text : bad) {
+    BodyScanner body(chunked());
+    EXPECT_FALSE(body.scan(text)) << text;
+  }
+}
+
+TEST(BodyScanner, BoundsWhatIsNeitherPayloadNorSize) {
+  BodyScanner body(chunked());
+  std::string text = "1;";
+  text.append(20'000, 'x');
+  EXPECT_FALSE(body.scan(text));
+}
+
+}  // namespace
+}  // namespace pilotlight::http

@@ -1,0 +1,114 @@
+#include "common/http/upstream.h"
+
+#include <gtest/gtest.h>
+
+#include <boost/asio/write.hpp>
+#include <optional>
+
+#include "tests/support/loopback.h"
+
+namespace pilotlight::http {
+namespace {
+
+using namespace std::chrono_literals;
+
+class UpstreamPoolTest : public ::testing::Test {
+ protected:
+  Task<> take() {
+    auto taken = co_await pool_.take(shard_.clock.now() + 5s, interruption_);
+    if (taken) {
+      checkout_.emplace(std::move(*taken));
+    } else {
+      error_ = taken.error();
+    }
+    done_ = true;
+  }
+
+  void take_now() {
+    checkout_.reset();
+    done_ = false;
+    shard_.scope.spawn(take());
+    ASSERT_TRUE(shard_.run_until([this] { return done_; }));
+  }
+
+  UpstreamPool::Params params() {
+    UpstreamPool::Params params;
+    params.address = server_.address();
+    return params;
+  }
+
+  test::LoopbackShard shard_;
+  test::FakeServer server_{shard_};
+  UpstreamPool pool_{shard_.parts, params()};
+  Interruption interruption_;
+  std::optional<UpstreamPool::Checkout> checkout_;
+  ErrorCode error_;
+  bool done_ = false;
+};
+
+TEST_F(UpstreamPoolTest, AKeptConnectionIsUsedAgain) {
+  take_now();
+  ASSERT_TRUE(checkout_);
+  EXPECT_FALSE(checkout_->reused());
+  checkout_->keep();
+  EXPECT_EQ(pool_.idle(), 1u);
+  take_now();
+  EXPECT_TRUE(checkout_->reused());
+  EXPECT_EQ(server_.accepted(), 1u);
+}
+
+TEST_F(UpstreamPoolTest, AConnectionThatClosedWhileIdleIsNeverHandedOut) {
+  take_now();
+  checkout_->keep();
+  ASSERT_TRUE(shard_.run_until([this] { return server_.accepted() == 1; }));
+  server_.close(0);
+  take_now();
+  ASSERT_TRUE(checkout_);
+  EXPECT_FALSE(checkout_->reused());
+}
+
+TEST_F(UpstreamPoolTest, BytesNobodyAskedForMakeAConnectionUnusable) {
+  take_now();
+  checkout_->keep();
+  ASSERT_TRUE(shard_.run_until([this] { return server_.accepted() == 1; }));
+  server_.send(0, "HTTP/1.1 200 OK\r\n\r\n");
+  take_now();
+  EXPECT_FALSE(checkout_->reused());
+}
+
+TEST_F(UpstreamPoolTest, ARefusedConnectIsKnownNotToHaveStarted) {
+  UpstreamPool::Params closed = params();
+  {
+    test::FakeServer gone(shard_);
+    closed.address = gone.address();
+  }
+  UpstreamPool pool(shard_.parts, closed);
+  Interruption interruption;
+  bool done = false;
+  ErrorCode error;
+  struct Call {
+    static Task<> run(UpstreamPool& p, TimePoint until, Interruption& i, bool& d, ErrorCode& e) {
+      const auto taken = co_await p.take(until, i);
+      if (!taken) e = taken.error();
+      d = true;
+    }
+  };
+  shard_.scope.spawn(Call::run(pool, shard_.clock.now() + 5s, interruption, done, error));
+  ASSERT_TRUE(shard_.run_until([&] { return done; }));
+  EXPECT_EQ(error, make_error_code(FlowError::upstream_refused));
+}
+
+TEST_F(UpstreamPoolTest, BytesThatThePeerTookCountAsAcknowledgedUnreadOnesToo) {
+  take_now();
+  UpstreamConnection& up = **checkout_;
+  up.begin_request();
+  EXPECT_TRUE(up.nothing_acknowledged());
+  const std::string bytes = "GET / HTTP/1.1\r\n\r\n";
+  up.sent(asio::write(up.stream(), asio::buffer(bytes)));
+  ASSERT_TRUE(shard_.run_until([&up] { return !up.nothing_acknowledged(); }));
+  up.begin_request();
+  EXPECT_TRUE(up.nothing_acknowledged()) << "only the present request counts";
+}
+
+}  // namespace
+}  // namespace pilotlight::http

@@ -1,0 +1,243 @@
+#include <deque>
+#include <functional>
+#include <random>
+
+#include <boost/asio/write.hpp>
+#include <gtest/gtest.h>
+
+#include "common/async/scope.h"
+#include "common/base/system_clock.h"
+#include "common/net/stream.h"
+#include "common/wire/client.h"
+#include "common/wire/codec.h"
+#include "common/wire/server.h"
+
+namespace pilotlight::wire {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Records what a client tells its owner.
+struct Owner final : ClientListener {
+  void connected(const Welcome& welcome) override {
+    welcomes.push_back(welcome);
+    if (on_connected) on_connected();
+  }
+  void disconnected(std::string_view reason) override { reasons.emplace_back(reason); }
+  void received(const Frame& frame) override { frames.push_back(frame); }
+
+  std::function<void()> on_connected;
+  std::vector<Welcome> welcomes;
+  std::vector<std::string> reasons;
+  std::vector<Frame> frames;
+};
+
+/// Records what a server tells its owner.
+struct Desk final : ServerListener {
+  void joined(Peer& peer) override { peers.push_back(&peer); }
+  void received(Peer& /*peer*/, const Frame& frame) override { frames.push_back(frame); }
+  void left(Peer& peer, std::string_view reason, bool replaced) override {
+    std::erase(peers, &peer);
+    gone.emplace_back(reason, replaced);
+  }
+
+  std::vector<Peer*> peers;
+  std::vector<Frame> frames;
+  std::vector<std::pair<std::string, bool>> gone;
+};
+
+class WireLink : public ::testing::Test {
+ protected:
+  WireLink() {
+    ServerOptions options;
+    options.token = "secret";
+    options.report_period_ms = 250;
+    options.epoch = 42;
+    server.emplace(loop.get_executor(), clock, options, desk);
+    where = *server->listen(tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+  }
+
+  ~WireLink() override {
+    for (auto& client : clients) client->close();
+    if (server) scope.spawn(server->stop());
+    EXPECT_TRUE(run_until([this] { return scope.size() == 0; })) << "something did not end";
+  }
+
+  static Hello hello(Role role, const std::string& replica, std::uint64_t epoch) {
+    Hello say;
+    say.role = role;
+    if (role == Role::sidecar) say.revision = RevisionKey{"default", "iris-00001"};
+    say.replica = replica;
+    say.epoch = epoch;
+    say.token = "secret";
+    return say;
+  }
+
+  Client& connect(Hello say, Owner& owner) {
+    clients.push_back(
+        std::make_unique<Client>(loop.get_executor(), clock, where, std::move(say), owner, random));
+    scope.spawn(clients.back()->run());
+    return *clients.back();
+  }
+
+  /// Runs the loop until `done`, for 5 s at most.
+  bool run_until(const std::function<bool()>& done) {
+    const TimePoint deadline = clock.now() + 5s;
+    while (!done() && clock.now() < deadline) {
+      loop.restart();
+      loop.run_one_for(10ms);
+    }
+    return done();
+  }
+
+  asio::io_context loop{1};
+  SystemClock clock{loop};
+  Scope scope{loop.get_executor()};
+  std::mt19937_64 random{1};
+  std::deque<Owner> owners;  // outlive the clients
+  Desk desk;
+  std::optional<Server> server;
+  tcp::endpoint where;
+  std::vector<std::unique_ptr<Client>> clients;
+};
+
+TEST_F(WireLink, HelloIsAnsweredAndFramesGoBothWays) {
+  Owner& owner = owners.emplace_back();
+  Client& client = connect(hello(Role::sidecar, "r1", 7), owner);
+  EXPECT_FALSE(client.send(Ready())) << "not connected yet";
+  owner.on_connected = [&client] { EXPECT_TRUE(client.send(Ready())); };
+  ASSERT_TRUE(run_until([this] { return !desk.frames.empty(); }));
+  EXPECT_TRUE(std::holds_alternative<Ready>(desk.frames.front()));
+  ASSERT_EQ(owner.welcomes.size(), 1U);
+  EXPECT_EQ(owner.welcomes.front().report_period_ms, 250U);
+  EXPECT_EQ(owner.welcomes.front().server_epoch, 42U);
+  ASSERT_EQ(desk.peers.size(), 1U);
+  EXPECT_EQ(desk.peers.front()->hello().replica, "r1");
+  EXPECT_EQ(desk.peers.front()->hello().token, "") << "checked, then forgotten";
+
+  Drained drained;
+  drained.replica = "r1";
+  desk.peers.front()->send(drained);
+  ASSERT_TRUE(run_until([&owner] { return !owner.frames.empty(); }));
+  EXPECT_TRUE(owner.frames.front() == Frame(drained));
+}
+
+TEST_F(WireLink, AWrongTokenIsRefusedAndTriedAgain) {
+  Owner& owner = owners.emplace_back();
+  Hello say = hello(Role::sidecar, "r1", 7);
+  say.token = "secreT";
+  connect(say, owner);
+  ASSERT_TRUE(run_until([this] { return server->counts().refused >= 2; }));
+  EXPECT_TRUE(desk.peers.empty());
+  EXPECT_TRUE(owner.welcomes.empty());
+}
+
+TEST_F(WireLink, AVersionThatIsNotSpokenIsRefused) {
+  Owner& owner = owners.emplace_back();
+  Hello say = hello(Role::sidecar, "r1", 7);
+  say.version_min = 2;
+  say.version_max = 9;
+  connect(say, owner);
+  ASSERT_TRUE(run_until([this] { return server->counts().refused >= 1; }));
+  EXPECT_TRUE(owner.welcomes.empty());
+}
+
+TEST_F(WireLink, ANewerConnectionOfTheSameProcessReplacesTheFirst) {
+  Owner& first = owners.emplace_back();
+  Owner& second = owners.emplace_back();
+  connect(hello(Role::sidecar, "r1", 7), first);
+  ASSERT_TRUE(run_until([this] { return desk.peers.size() == 1; }));
+  connect(hello(Role::sidecar, "r1", 7), second);
+  ASSERT_TRUE(run_until([this] { return desk.gone.size() == 1; }));
+  EXPECT_TRUE(desk.gone.front().second);
+  EXPECT_EQ(desk.peers.size(), 1U);
+  clients[0]->close();  // or the two would take turns for ever
+}
+
+TEST_F(WireLink, AnotherEpochIsAnotherProcess) {
+  Owner& first = owners.emplace_back();
+  Owner& second = owners.emplace_back();
+  connect(hello(Role::sidecar, "r1", 7), first);
+  connect(hello(Role::sidecar, "r1", 8), second);
+  ASSERT_TRUE(run_until([this] { return desk.peers.size() == 2; }));
+  EXPECT_TRUE(desk.gone.empty());
+}
+
+TEST_F(WireLink, OfUnsentStatsTheNewestOfEachRevisionArrives) {
+  Owner& owner = owners.emplace_back();
+  Client& client = connect(hello(Role::activator, "a", 7), owner);
+  for (std::uint64_t n = 1; n <= 5; ++n) {  // before it can be connected: nothing ran yet
+    Stats stats;
+    stats.revision.revision = "r" + std::to_string(n % 2);
+    stats.load.arrivals = n;
+    client.put_stats(stats);
+  }
+  ASSERT_TRUE(run_until([this] { return desk.frames.size() >= 2; }));
+  ASSERT_EQ(desk.frames.size(), 2U);
+  EXPECT_EQ(std::get<Stats>(desk.frames[0]).load.arrivals, 5U);
+  EXPECT_EQ(std::get<Stats>(desk.frames[1]).load.arrivals, 4U);
+}
+
+TEST_F(WireLink, AFrameOfTheWrongRoleEndsTheConnection) {
+  Owner& owner = owners.emplace_back();
+  Client& client = connect(hello(Role::sidecar, "r1", 7), owner);
+  owner.on_connected = [&client] { client.send(Poke()); };
+  ASSERT_TRUE(run_until([&owner] { return !owner.reasons.empty(); }));
+  EXPECT_NE(owner.reasons.front().find("not yours to send: POKE"), std::string::npos)
+      << owner.reasons.front();
+  EXPECT_TRUE(desk.frames.empty());
+}
+
+TEST_F(WireLink, TheClientComesBackWhenTheServerReturns) {
+  Owner& owner = owners.emplace_back();
+  Client& client = connect(hello(Role::activator, "a", 7), owner);
+  ASSERT_TRUE(run_until([&owner] { return owner.welcomes.size() == 1; }));
+  scope.spawn(server->stop());
+  ASSERT_TRUE(run_until([&owner] { return owner.reasons.size() == 1; }));
+  EXPECT_FALSE(client.connected());
+  ASSERT_TRUE(run_until([this] { return scope.size() == 1; }));
+  ServerOptions options;
+  options.epoch = 43;
+  server.emplace(loop.get_executor(), clock, options, desk);
+  ASSERT_TRUE(server->listen(where).has_value());
+  ASSERT_TRUE(run_until([&owner] { return owner.welcomes.size() == 2; }));
+  EXPECT_EQ(client.welcome()->server_epoch, 43U);
+}
+
+TEST_F(WireLink, EndpointsReplaceUnsentOnesOfTheRevision) {
+  Owner& owner = owners.emplace_back();
+  connect(hello(Role::activator, "a", 7), owner);
+  ASSERT_TRUE(run_until([this] { return desk.peers.size() == 1; }));
+  for (std::uint64_t n = 1; n <= 3; ++n) {
+    Endpoints endpoints;
+    endpoints.generation = n;
+    desk.peers.front()->put_endpoints(endpoints);
+  }
+  ASSERT_TRUE(run_until([&owner] { return !owner.frames.empty(); }));
+  EXPECT_EQ(owner.frames.size(), 1U);
+  EXPECT_EQ(std::get<Endpoints>(owner.frames.front()).generation, 3U);
+}
+
+TEST_F(WireLink, BytesThatAreNoFrameEndTheConnectionWithAnError) {
+  TcpStream stray(loop.get_executor());
+  stray.connect(where);
+  const std::string request = "GET / HTTP/1.1\r\n\r\n";
+  asio::write(stray, asio::buffer(request));
+  ASSERT_TRUE(run_until([this] { return server->counts().bad_frames == 1; }));
+  std::array<std::byte, 512> answer{};
+  const std::size_t n = stray.read_some(asio::buffer(answer));
+  const Result<Frame> error = decode(std::span(answer).first(n));
+  ASSERT_TRUE(error.has_value());
+  EXPECT_EQ(std::get<Error>(*error).code, ErrorCause::bad_frame);
+}
+
+TEST_F(WireLink, CancellingTheTaskEndsIt) {
+  Owner& owner = owners.emplace_back();
+  connect(hello(Role::sidecar, "r1", 7), owner);
+  ASSERT_TRUE(run_until([&owner] { return owner.welcomes.size() == 1; }));
+  scope.cancel(asio::cancellation_type::terminal);
+  EXPECT_TRUE(run_until([this] { return scope.size() == 0; }));
+}
+
+}  // namespace
+}  // namespace pilotlight::wire

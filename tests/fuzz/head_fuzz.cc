@@ -1,0 +1,105 @@
+// Feeds arbitrary bytes to the HTTP/1.1 head parser, the body scanner and the head rewriter.
+//
+// Beyond "does not crash": views stay within the input, a head is accepted the same whether it
+// comes whole or grows, what is forwarded parses again to the same request, and a body's end does
+// not depend on how its pieces were cut.
+
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "common/http/body.h"
+#include "common/http/forwarding.h"
+#include "common/http/head_parser.h"
+
+namespace {
+
+using namespace pilotlight;
+using namespace pilotlight::http;
+
+void require(bool holds) {
+  if (!holds) std::abort();
+}
+
+std::string flat(const OutgoingHead& out) {
+  std::string all;
+  for (const auto& buffer : out.buffers()) {
+    all.append(static_cast<const char*>(buffer.data()), buffer.size());
+  }
+  return all;
+}
+
+void check_fields(const Head& head) {
+  for (const Field& field : head.fields) {
+    require(field.begin < field.end && field.end <= head.text.size());
+    require(head.text.substr(field.end - 2, 2) == "\r\n");
+  }
+}
+
+void check_body(const Head& head, std::string_view bytes) {
+  BodyScanner whole(head);
+  const auto taken = whole.scan(bytes);
+  BodyScanner pieces(head);
+  std::size_t at = 0;
+  bool failed = false;
+  while (at < bytes.size() && !pieces.done() && !failed) {
+    const auto n = pieces.scan(bytes.substr(at, 1));
+    failed = !n;
+    if (n) at += *n;
+  }
+  require(failed == !taken);
+  if (!taken) return;
+  require(at == *taken && pieces.done() == whole.done());
+  require(head.framing != Framing::length || *taken <= head.content_length);
+}
+
+void check_request(std::string_view bytes) {
+  RequestHead head;
+  const auto used = parse_request(bytes, head);
+  if (!used || *used == 0) return;
+  require(*used <= bytes.size());
+  check_fields(head);
+  check_body(head, bytes.substr(*used));
+
+  RequestHead again;
+  const auto shorter = parse_request(bytes.substr(0, *used - 1), again);
+  require(!shorter || *shorter == 0);
+
+  OutgoingHead out;
+  RequestEdit edit;
+  edit.peer = "127.0.0.1";
+  out.compose(head, edit);
+  const std::string sent = flat(out);
+  const auto reparsed = parse_request(sent, again);
+  // K-Original-Host may carry what no Host may: the only way a forwarded head can be refused.
+  if (head.has(FieldKind::k_original_host)) return;
+  require(reparsed && *reparsed == sent.size());
+  require(again.method == head.method && again.target == head.target);
+  require(again.framing == head.framing && again.content_length == head.content_length);
+  require(!again.has(FieldKind::pilotlight_hop) && again.version == 11);
+}
+
+void check_response(std::string_view bytes) {
+  ResponseHead head;
+  const auto used = parse_response(bytes, false, head);
+  if (!used || *used == 0) return;
+  check_fields(head);
+  check_body(head, bytes.substr(*used));
+  OutgoingHead out;
+  out.compose(head, ResponseEdit());
+  const std::string sent = flat(out);
+  ResponseHead again;
+  const auto reparsed = parse_response(sent, false, again);
+  require(reparsed && *reparsed == sent.size() && again.status == head.status);
+  require(again.framing == head.framing && !again.has(FieldKind::pilotlight_not_started));
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  check_request(bytes);
+  check_response(bytes);
+  return 0;
+}
