@@ -1,0 +1,38 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config/json_reader.h"
+#include "config/revision.h"
+#include "config/yaml_documents.h"
+
+namespace pilotlight::config {
+
+/// Reads one document, a Knative Service or a plain Deployment, into a revision; the revision is
+/// only good if `report` has no problems. What is ignored on a laptop is added to `notes`.
+[[nodiscard]] Revision read_revision(const Document& document, Report& report,
+                                     std::vector<std::string>& notes);
+
+/// The parts that both kinds share (manifest_kinds.cc).
+struct Metadata {
+  std::string name;
+  std::string name_space;
+  StringMap labels;
+  StringMap annotations;
+};
+
+/// `longest` bounds the name, so that what is derived from it stays a valid name.
+[[nodiscard]] Metadata read_metadata(ObjectReader& root, std::size_t longest);
+
+/// A name that can be part of a host name: letters, digits and `-`.
+void check_name(const std::string& path, const std::string& name, std::size_t longest,
+                Report& report);
+
+/// A Knative Service whose kind and apiVersion have been checked.
+[[nodiscard]] Revision read_service(ObjectReader& root, std::vector<std::string>& ignored);
+
+/// A plain Deployment whose kind and apiVersion have been checked.
+[[nodiscard]] Revision read_plain_deployment(ObjectReader& root, std::vector<std::string>& ignored);
+
+}  // namespace pilotlight::config

@@ -1,0 +1,54 @@
+// docs/manifest.md and the examples are loaded as a user would.
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include <gtest/gtest.h>
+
+#include "config/manifest.h"
+
+namespace pilotlight::config {
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path kRoot = PILOTLIGHT_SOURCE_DIR;
+
+void expect_runnable(const Checked<Manifests>& manifests, const std::string& name) {
+  if (!manifests) {
+    for (const std::string& problem : manifests.error()) ADD_FAILURE() << name << ": " << problem;
+    return;
+  }
+  for (const Revision& revision : manifests->revisions) {
+    for (const std::string& problem : check_runnable_locally(revision)) ADD_FAILURE() << problem;
+  }
+}
+
+TEST(Documentation, EveryYamlBlockOfTheManifestPageLoads) {
+  std::ifstream file(kRoot / "docs" / "manifest.md");
+  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  const std::string begin = "\n```yaml\n";
+  std::size_t blocks = 0;
+  for (std::size_t at = text.find(begin); at != std::string::npos; at = text.find(begin, at)) {
+    at += begin.size();
+    const std::string block = text.substr(at, text.find("\n```", at) + 1 - at);
+    expect_runnable(read_manifest(block, "docs/manifest.md", "/srv"), block);
+    ++blocks;
+  }
+  EXPECT_GE(blocks, 2U);
+}
+
+TEST(Documentation, EveryExampleLoads) {
+  std::size_t files = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(kRoot / "examples")) {
+    const bool hidden = entry.path().string().find("/.") != std::string::npos;
+    if (hidden || entry.path().extension() != ".yaml") continue;
+    expect_runnable(load_manifests({entry.path().string()}), entry.path().string());
+    ++files;
+  }
+  EXPECT_GE(files, 1U);
+}
+
+}  // namespace
+}  // namespace pilotlight::config

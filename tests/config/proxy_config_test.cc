@@ -1,0 +1,148 @@
+#include "config/proxy_config.h"
+
+#include <cstdio>
+#include <fstream>
+#include <map>
+
+#include <gtest/gtest.h>
+
+namespace pilotlight::config {
+namespace {
+
+using namespace std::chrono_literals;
+using Environment = std::map<std::string, std::string>;
+
+Source source(const Environment& environment) {
+  return [&environment](const std::string& name) -> std::optional<std::string> {
+    const auto found = environment.find(name);
+    if (found == environment.end()) return std::nullopt;
+    return found->second;
+  };
+}
+
+/// What Knative's controller always sets.
+Environment required() {
+  return {{"CONTAINER_CONCURRENCY", "4"},     {"QUEUE_SERVING_PORT", "8012"},
+          {"QUEUE_SERVING_TLS_PORT", "8112"}, {"USER_PORT", "9000"},
+          {"REVISION_TIMEOUT_SECONDS", "60"}, {"SERVING_LOGGING_CONFIG", ""},
+          {"SERVING_LOGGING_LEVEL", ""},      {"SERVING_NAMESPACE", "default"},
+          {"SERVING_CONFIGURATION", "iris"},  {"SERVING_REVISION", "iris-00001"},
+          {"SERVING_POD", "iris-00001-x"},    {"SERVING_POD_IP", "127.9.9.10"}};
+}
+
+Problems problems(const Environment& environment) {
+  const auto config = load_proxy_config(source(environment));
+  return config ? Problems() : config.error();
+}
+
+std::string problem_with(const std::string& name, const std::string& value) {
+  Environment environment = required();
+  environment[name] = value;
+  const Problems found = problems(environment);
+  EXPECT_LE(found.size(), 1U);
+  return found.empty() ? "no problem" : found.front();
+}
+
+TEST(ProxyConfig, TheRequiredNamesSuffice) {
+  const Environment environment = required();
+  const auto config = load_proxy_config(source(environment));
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->container_concurrency, 4U);
+  EXPECT_EQ(config->serving_port, 8012);
+  EXPECT_EQ(config->user_port, 9000);
+  EXPECT_EQ(config->revision_timeout, 60s);
+  EXPECT_FALSE(config->response_start_timeout || config->idle_timeout || config->autoscaler);
+  EXPECT_TRUE(config->probes.empty());
+  EXPECT_EQ(config->serving_revision, "iris-00001");
+  EXPECT_EQ(config->admin_listen.port(), 8022);
+  EXPECT_TRUE(config->stats_listen.address().is_unspecified());
+  EXPECT_EQ(config->log_level, "info");
+}
+
+TEST(ProxyConfig, EveryRequiredNameIsMissedByNameAllAtOnce) {
+  const Problems found = problems({});
+  EXPECT_EQ(found.size(), required().size());
+  for (const auto& [name, value] : required()) {
+    const std::string wanted = name + ": not set, and it is required";
+    EXPECT_NE(std::find(found.begin(), found.end(), wanted), found.end()) << wanted;
+  }
+}
+
+TEST(ProxyConfig, OptionalOnesAreRead) {
+  Environment environment = required();
+  environment["REVISION_RESPONSE_START_TIMEOUT_SECONDS"] = "30";
+  environment["REVISION_IDLE_TIMEOUT_SECONDS"] = "0";
+  environment["SERVING_READINESS_PROBE"] = R"([{"tcpSocket":{"port":9000}}])";
+  environment["ENABLE_MULTI_CONTAINER_PROBES"] = "true";
+  environment["ENABLE_HTTP_FULL_DUPLEX"] = "1";
+  environment["SERVING_SERVICE"] = "iris";
+  environment["PILOTLIGHT_LISTEN_ADDRESS"] = "127.9.9.10";
+  environment["PILOTLIGHT_STATS_LISTEN"] = "[::1]:0";
+  environment["PILOTLIGHT_AUTOSCALER"] = "127.9.9.3:9444";
+  environment["PILOTLIGHT_HOLD_PERMIT"] = "until-answered";
+  environment["PILOTLIGHT_LOG_LEVEL"] = "debug";
+  environment["SOMETHING_ELSE"] = "is ignored";
+  const auto config = load_proxy_config(source(environment));
+  ASSERT_TRUE(config) << config.error().front();
+  EXPECT_EQ(config->response_start_timeout, 30s);
+  EXPECT_FALSE(config->idle_timeout) << "0 is off";
+  EXPECT_EQ(config->probes.size(), 1U);
+  EXPECT_TRUE(config->http_full_duplex);
+  EXPECT_EQ(config->admin_listen.address().to_string(), "127.9.9.10")
+      << "follows the listen address";
+  EXPECT_EQ(config->stats_listen.address().to_string(), "::1");
+  ASSERT_TRUE(config->autoscaler);
+  EXPECT_EQ(config->autoscaler->port(), 9444);
+  EXPECT_TRUE(config->hold_permit_until_answered);
+  EXPECT_EQ(config->log_level, "debug");
+}
+
+TEST(ProxyConfig, WrongValuesAreNamed) {
+  EXPECT_EQ(problem_with("CONTAINER_CONCURRENCY", ""),
+            "CONTAINER_CONCURRENCY: got \"\", expected an integer in [0, 1000000]");
+  EXPECT_EQ(problem_with("CONTAINER_CONCURRENCY", "-1"),
+            "CONTAINER_CONCURRENCY: got \"-1\", expected an integer in [0, 1000000]");
+  EXPECT_EQ(problem_with("USER_PORT", "0"), "USER_PORT: got \"0\", expected a port in [1, 65535]");
+  EXPECT_EQ(problem_with("REVISION_TIMEOUT_SECONDS", "5s"),
+            "REVISION_TIMEOUT_SECONDS: got \"5s\", expected whole seconds in [1, 86400]");
+  EXPECT_EQ(problem_with("REVISION_IDLE_TIMEOUT_SECONDS", "-1"),
+            "REVISION_IDLE_TIMEOUT_SECONDS: got \"-1\", expected whole seconds in [0, 86400]");
+  EXPECT_EQ(problem_with("ENABLE_HTTP_FULL_DUPLEX", "yes"),
+            "ENABLE_HTTP_FULL_DUPLEX: got \"yes\", expected true or false");
+  EXPECT_EQ(problem_with("PILOTLIGHT_LISTEN_ADDRESS", "localhost"),
+            "PILOTLIGHT_LISTEN_ADDRESS: got \"localhost\", expected an IP address");
+  for (const char* value :
+       {"127.0.0.1", "127.0.0.1:70000", "host:1", "::1:80", "[::1]", "1.2.3.4:+1"}) {
+    EXPECT_EQ(problem_with("PILOTLIGHT_AUTOSCALER", value),
+              "PILOTLIGHT_AUTOSCALER: got \"" + std::string(value) +
+                  "\", expected an IP address and a port, like 127.0.0.1:9444");
+  }
+  EXPECT_EQ(problem_with("PILOTLIGHT_HOLD_PERMIT", "always"),
+            "PILOTLIGHT_HOLD_PERMIT: got \"always\", expected until-closed or until-answered");
+  EXPECT_EQ(problem_with("PILOTLIGHT_LOG_LEVEL", "loud"),
+            "PILOTLIGHT_LOG_LEVEL: got \"loud\", expected error, warn, info, debug or trace");
+  EXPECT_EQ(problem_with("SERVING_READINESS_PROBE", "{}"),
+            "SERVING_READINESS_PROBE: got no handler, expected one of tcpSocket and httpGet");
+  EXPECT_EQ(problem_with("PILOTLIGHT_TOKEN_FILE", "/nowhere/token"),
+            "PILOTLIGHT_TOKEN_FILE: got \"/nowhere/token\", expected a file that holds a token");
+}
+
+TEST(ProxyConfig, TheTokenIsTheFileWithoutWhiteSpace) {
+  const std::string file = ::testing::TempDir() + "proxy_config_test_token";
+  std::ofstream(file) << "  s3cret\n";
+  Environment environment = required();
+  environment["PILOTLIGHT_TOKEN_FILE"] = file;
+  const auto config = load_proxy_config(source(environment));
+  std::remove(file.c_str());
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->token, "s3cret");
+}
+
+TEST(ProxyConfig, HelpNamesEveryRequiredVariable) {
+  const std::string help = proxy_help();
+  for (const auto& [name, value] : required())
+    EXPECT_NE(help.find(name), std::string::npos) << name;
+}
+
+}  // namespace
+}  // namespace pilotlight::config
