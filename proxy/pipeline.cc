@@ -1,0 +1,269 @@
+#include "proxy/pipeline.h"
+
+#include <fmt/format.h>
+
+#include <boost/asio/write.hpp>
+
+#include "common/http/head_parser.h"
+#include "common/net/listener.h"
+
+namespace pilotlight::proxy {
+namespace {
+
+using http::Bounce;
+using http::FieldKind;
+
+/// How often one request may be sent again because nobody had started it. Each further try needs
+/// another connection that died unread, so this ends quickly; it only must not be endless.
+constexpr int kTriesMax = 3;
+
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+
+bool starts_with(std::string_view text, std::string_view prefix) {
+  return text.substr(0, prefix.size()) == prefix;
+}
+
+/// User agents whose requests are probes of this port (knative.md 1.4, row 1).
+bool probe_agent(std::string_view agent) {
+  return starts_with(agent, "kube-probe/") || starts_with(agent, "Knative-Activator-Probe") ||
+         starts_with(agent, "Knative-Autoscaling-Probe");
+}
+
+RefusalCause refusal_cause(const ErrorCode& error) {
+  if (error == FlowError::queue_full) return RefusalCause::queue_full;
+  if (error == FlowError::deadline_exceeded) return RefusalCause::deadline;
+  if (error == FlowError::draining) return RefusalCause::draining;
+  if (error == FlowError::downstream_gone) return RefusalCause::client_left;
+  return RefusalCause::upstream_failed;
+}
+
+http::LocalReply text_reply(unsigned status, std::string body, std::string extra_lines = {}) {
+  http::LocalReply reply;
+  reply.status = status;
+  reply.body = std::move(body);
+  reply.extra_lines = std::move(extra_lines);
+  return reply;
+}
+
+}  // namespace
+
+/// One user request: demand from here until leave(), in flight until destroyed.
+class Pipeline::Request {
+ public:
+  Request(Pipeline& owner, Via via, bool hop_request)
+      : owner_(owner), via_(via), hop(hop_request), begun_(owner.parts_.http.clock.now()) {
+    ++owner_.requests_;
+    owner_.parts_.meter.arrived(begun_, via_);
+    owner_.parts_.fence.request(begun_);
+  }
+  ~Request() {
+    leave();
+    if (--owner_.requests_ == 0) owner_.parts_.listener.became_idle();
+  }
+  Request(const Request&) = delete;
+  Request& operator=(const Request&) = delete;
+
+  /// Its client has gone, or it is over: no demand any more.
+  void leave() noexcept {
+    if (!present_) return;
+    present_ = false;
+    owner_.parts_.meter.departed(owner_.parts_.http.clock.now(), via_);
+  }
+
+ private:
+  Pipeline& owner_;
+  Via via_;
+  bool present_ = true;
+
+ public:
+  const bool hop;
+  TimePoint begun_;
+  TimePoint forwarded{};
+};
+
+Task<> Pipeline::serve(TcpStream stream) {
+  http::ServerConnection down(parts_.http, std::move(stream));
+  const http::ConnectionSet::Member member(connections_, down);
+  while (!down.last()) {
+    const Result<> read = co_await down.read_head(TimePoint::max());
+    if (!read) {
+      const bool speak = read.error() == FlowError::bad_message ||
+                         read.error() == FlowError::head_too_large;
+      if (speak) {
+        const http::LocalReply reply = http::local_reply(read.error());
+        co_await down.reply(reply, true);
+      }
+      break;
+    }
+    if (!down.head().keep_alive || connections_.closing()) down.close_after();
+    co_await handle(down);
+    if (!down.end_request()) break;
+  }
+}
+
+Task<> Pipeline::handle(http::ServerConnection& down) {
+  if (is_probe(down.head())) {
+    co_await answer_probe(down);
+  } else {
+    co_await run(down);
+  }
+}
+
+bool Pipeline::is_probe(const http::RequestHead& head) const noexcept {
+  return probe_agent(head.value(FieldKind::user_agent)) ||
+         head.value(FieldKind::k_network_probe) == "probe";
+}
+
+Task<> Pipeline::answer_probe(http::ServerConnection& down) {
+  const http::RequestHead& head = down.head();
+  http::LocalReply reply;
+  if (parts_.fence.begun()) {
+    reply = text_reply(503, "shutting down\n", "X-Content-Type-Options: nosniff\r\n");
+  } else if (probe_agent(head.value(FieldKind::user_agent))) {
+    const std::string_view target = head.value(FieldKind::k_network_probe);
+    if (target != "queue") {
+      reply = text_reply(400, fmt::format("unexpected probe header value: {}\n", target),
+                         "X-Content-Type-Options: nosniff\r\n");
+    } else {
+      const bool ready = co_await parts_.readiness.check(down.interruption());
+      reply = ready ? text_reply(200, "queue") : text_reply(503, "");
+    }
+  } else {
+    const std::string_view hash = head.value(FieldKind::k_network_hash);
+    reply = hash.empty()
+                ? text_reply(400, "a probe request must contain a non-empty \"K-Network-Hash\" header\n",
+                             "X-Content-Type-Options: nosniff\r\n")
+                : text_reply(200, "", fmt::format("K-Network-Hash: {}\r\n", hash));
+  }
+  co_await down.reply(reply, false);
+}
+
+Task<> Pipeline::bounce(http::ServerConnection& down, Bounce why) {
+  const http::LocalReply reply =
+      text_reply(503, fmt::format("not started: {}\n", http::bounce_text(why)),
+                 fmt::format("Pilotlight-Not-Started: {}\r\n", http::bounce_text(why)));
+  co_await down.reply(reply, false);
+}
+
+Task<Result<Admission::Permit>> Pipeline::admit(http::ServerConnection& down, bool hop,
+                                                TimePoint deadline) {
+  if (auto permit = parts_.admission.try_acquire()) co_return std::move(*permit);
+  // An activator places a request that found no permit elsewhere; only direct clients queue.
+  if (hop) co_return FlowError::queue_full;
+  co_return co_await parts_.admission.acquire(deadline, down.interruption());
+}
+
+Task<> Pipeline::run(http::ServerConnection& down) {
+  const bool hop = down.head().has(FieldKind::pilotlight_hop);
+  const Via via = down.head().value(FieldKind::k_proxy_request) == "activator" ? Via::activator
+                                                                              : Via::client;
+  // Latecomers of a drain go back where they came from: another replica can take them.
+  if (hop && parts_.fence.begun()) {
+    parts_.meter.refused(RefusalCause::draining);
+    co_await bounce(down, Bounce::draining);
+    co_return;
+  }
+  if (hop && !parts_.readiness.ready()) {
+    parts_.meter.refused(RefusalCause::not_ready);
+    co_await bounce(down, Bounce::not_ready);
+    co_return;
+  }
+  Request request(*this, via, hop);
+  const TimePoint deadline = request.begun_ + params_.request_timeout;  // waiting spends it too
+  down.set_deadline(deadline);
+
+  const auto permit = co_await admit(down, hop, deadline);
+  if (!permit && hop) {
+    request.leave();
+    parts_.meter.refused(RefusalCause::bounced);
+    co_await bounce(down, Bounce::full);
+  } else if (!permit) {
+    co_await refuse(down, request, permit.error(), std::string());
+  } else {
+    co_await forward(down, request, deadline);
+  }
+  // The permit ends here: an answer that still streams still holds its slot.
+}
+
+Task<> Pipeline::forward(http::ServerConnection& down, Request& request, TimePoint deadline) {
+  http::ExchangePlan plan;
+  plan.edit.peer = down.peer_address();
+  if (request.hop && down.head().expects_continue) {
+    // For an activator 100 means "you have a permit"; the app is not asked a second time.
+    plan.edit.expect = http::ExpectEdit::cut;
+    plan.swallow_continue = true;
+    const auto [ec, n] = co_await asio::async_write(
+        down.stream(), asio::buffer(kContinue.data(), kContinue.size()), use_tuple);
+    if (ec) co_return;
+  }
+  for (int tries = 1;; ++tries) {
+    auto checkout = co_await parts_.app.take(deadline, down.interruption());
+    if (!checkout) {
+      if (checkout.error() == FlowError::upstream_refused) parts_.readiness.lost();
+      if (checkout.error() == FlowError::upstream_refused && request.hop) {
+        parts_.meter.refused(RefusalCause::not_ready);
+        co_await bounce(down, Bounce::not_ready);
+        co_return;
+      }
+      co_await refuse(down, request, checkout.error(),
+                      fmt::format("dial {}: {}", to_string(parts_.app.address()),
+                                  checkout.error().message()));
+      co_return;
+    }
+    request.forwarded = parts_.http.clock.now();
+    http::Exchange exchange(down, **checkout, plan);
+    const http::ExchangeEnd end = co_await exchange.run(http::FirstByteHook());
+    if (!end.error) {
+      parts_.meter.completed(parts_.http.clock.now() - request.forwarded);
+      if (end.keep_upstream) checkout->keep();
+      co_return;
+    }
+    if (end.not_started && tries < kTriesMax) continue;
+    co_await finish_failed(down, request, **checkout, end);
+    co_return;
+  }
+}
+
+Task<> Pipeline::finish_failed(http::ServerConnection& down, Request& request,
+                               http::UpstreamConnection& up, http::ExchangeEnd end) {
+  const TimePoint now = parts_.http.clock.now();
+  request.leave();  // nobody waits for it any more, whatever the app still does
+  if (end.error == FlowError::downstream_gone) {
+    parts_.meter.refused(RefusalCause::client_left);
+    down.close_after();
+    if (params_.hold_permit_until_answered) {
+      co_await up.absorb_answer(down.head().is_head, request.begun_ + params_.request_timeout);
+    } else {
+      co_await up.hang_up(now + params_.hang_up_grace);
+    }
+    co_return;
+  }
+  parts_.meter.refused(refusal_cause(end.error));
+  if (end.answered) {
+    down.reset();
+  } else {
+    const bool app_failed = end.error.category() != flow_category();
+    const ErrorCode error = app_failed ? ErrorCode(FlowError::upstream_failed) : end.error;
+    const http::LocalReply reply =
+        http::local_reply(error, app_failed ? fmt::format("the app at {} closed the connection: {}",
+                                                          to_string(parts_.app.address()),
+                                                          end.error.message())
+                                            : std::string());
+    co_await down.reply(reply, true);
+  }
+  co_await up.hang_up(now + params_.hang_up_grace);
+}
+
+Task<> Pipeline::refuse(http::ServerConnection& down, Request& request, ErrorCode error,
+                        std::string detail) {
+  request.leave();
+  parts_.meter.refused(refusal_cause(error));
+  if (error == FlowError::downstream_gone) {
+    down.close_after();
+    co_return;
+  }
+  const http::LocalReply reply = http::local_reply(error, detail);
+  co_await down.reply(reply, false);
+}
+
+}  // namespace pilotlight::proxy

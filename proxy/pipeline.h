@@ -1,0 +1,84 @@
+#pragma once
+
+#include <string>
+
+#include "common/flow/admission.h"
+#include "common/flow/drain.h"
+#include "common/http/connection_set.h"
+#include "common/http/exchange.h"
+#include "common/stats/concurrency_meter.h"
+#include "proxy/readiness.h"
+
+namespace pilotlight::proxy {
+
+/// Told when the drain may have moved on: a request arrived or the last one ended.
+class TrafficListener {
+ public:
+  virtual ~TrafficListener() = default;
+  virtual void became_idle() = 0;
+};
+
+/// LIFE OF A REQUEST in a sidecar.
+///
+/// One coroutine per downstream connection: read a head, answer it if it is a probe (knative.md
+/// 1.4), else count it as demand, admit it, forward it to the app and relay the answer. The permit
+/// is held until the exchange with the app has ended, so the app never runs more than the limit.
+/// Lives on the sidecar's one data shard.
+class Pipeline {
+ public:
+  struct Parts {
+    http::ShardParts& http;
+    Admission& admission;
+    http::UpstreamPool& app;
+    ConcurrencyMeter& meter;
+    Readiness& readiness;
+    DrainFence& fence;
+    TrafficListener& listener;
+  };
+  struct Params {
+    Duration request_timeout = std::chrono::minutes(5);
+    /// After a client has left, its permit waits this long for the app to close its side.
+    Duration hang_up_grace = std::chrono::milliseconds(100);
+    /// Wait for the app's answer instead: for servers that go on computing.
+    bool hold_permit_until_answered = false;
+  };
+
+  Pipeline(Parts parts, Params params) : parts_(parts), params_(params) {}
+  Pipeline(const Pipeline&) = delete;
+  Pipeline& operator=(const Pipeline&) = delete;
+
+  /// Serves one connection to its end. Spawn it in the shard's scope.
+  [[nodiscard]] Task<> serve(TcpStream stream);
+
+  /// Every answer from now on is its connection's last, and idle connections end.
+  void close_connections() noexcept { connections_.close(); }
+  /// Ends everything that runs, now.
+  void stop() noexcept { connections_.stop(); }
+
+  /// Requests between their head and the end of their answer. Probes do not count.
+  [[nodiscard]] std::uint32_t in_flight() const noexcept { return requests_; }
+  [[nodiscard]] std::size_t connections() const noexcept { return connections_.size(); }
+
+ private:
+  class Request;
+
+  [[nodiscard]] Task<> handle(http::ServerConnection& down);
+  [[nodiscard]] bool is_probe(const http::RequestHead& head) const noexcept;
+  [[nodiscard]] Task<> answer_probe(http::ServerConnection& down);
+  [[nodiscard]] Task<> run(http::ServerConnection& down);
+  [[nodiscard]] Task<> bounce(http::ServerConnection& down, http::Bounce why);
+  [[nodiscard]] Task<Result<Admission::Permit>> admit(http::ServerConnection& down, bool hop,
+                                                      TimePoint deadline);
+  [[nodiscard]] Task<> forward(http::ServerConnection& down, Request& request, TimePoint deadline);
+  [[nodiscard]] Task<> finish_failed(http::ServerConnection& down, Request& request,
+                                     http::UpstreamConnection& up, http::ExchangeEnd end);
+  [[nodiscard]] Task<> refuse(http::ServerConnection& down, Request& request, ErrorCode error,
+                              std::string detail);
+
+  Parts parts_;
+  Params params_;
+  http::ConnectionSet connections_;
+  std::uint32_t requests_ = 0;
+};
+
+}  // namespace pilotlight::proxy

@@ -1,0 +1,157 @@
+#include "proxy/reporter.h"
+
+#include <algorithm>
+#include <variant>
+
+#include "common/base/log.h"
+#include "common/base/system_clock.h"
+#include "common/wire/report.h"
+
+namespace pilotlight::proxy {
+namespace {
+
+using namespace std::chrono_literals;
+
+std::uint64_t microseconds(Duration d) {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(d).count());
+}
+
+}  // namespace
+
+Reporter::Reporter(Clock& clock, Identity identity, const ConcurrencyMeter& meter,
+                   const Admission& admission, DrainFence& fence, FenceListener& listener)
+    : clock_(clock),
+      identity_(std::move(identity)),
+      meter_(meter),
+      admission_(admission),
+      fence_(fence),
+      listener_(listener),
+      epoch_(new_epoch()),
+      started_(clock.now()),
+      timer_(clock.make_timer()),
+      published_(meter.snapshot(clock.now())) {
+  KnativeStat first;
+  first.pod_name = identity_.replica;
+  knative_stat_ = encode(first);
+  ready_.epoch = epoch_;
+  ready_.capacity = identity_.capacity;
+  not_ready_.epoch = epoch_;
+  not_ready_.text = "the app has not answered its readiness probe yet";
+}
+
+void Reporter::connect(Executor executor, asio::ip::tcp::endpoint autoscaler,
+                       std::mt19937_64& random) {
+  wire::Hello hello;
+  hello.role = wire::Role::sidecar;
+  hello.revision = identity_.revision;
+  hello.replica = identity_.replica;
+  hello.address = identity_.address;
+  hello.epoch = epoch_;
+  hello.token = identity_.token;
+  client_ = std::make_unique<wire::Client>(executor, clock_, autoscaler, std::move(hello), *this,
+                                           random);
+}
+
+wire::Frame Reporter::state() const {
+  if (is_ready_ && !fence_.begun()) return ready_;
+  return not_ready_;
+}
+
+void Reporter::announce() {
+  if (client_) client_->send(state());
+}
+
+void Reporter::app_ready(Duration listening, Duration ready) {
+  is_ready_ = true;
+  ready_.listen_us = microseconds(listening);
+  ready_.ready_us = microseconds(ready);
+  log_info("app ready", {{"listen_us", ready_.listen_us}, {"ready_us", ready_.ready_us}});
+  announce();
+}
+
+void Reporter::app_lost(std::string_view why) {
+  is_ready_ = false;
+  log_warn("app lost", {{"reason", why}});
+  if (fence_.begun()) return;
+  not_ready_.reason = wire::NotReadyReason::app_gone;
+  not_ready_.text = why;
+  announce();
+}
+
+void Reporter::draining() {
+  not_ready_.reason = wire::NotReadyReason::draining;
+  not_ready_.text = "draining";
+  announce();
+}
+
+void Reporter::connected(const wire::Welcome& welcome) {
+  if (welcome.report_period_ms > 0) {
+    period_ = std::clamp<Duration>(std::chrono::milliseconds(welcome.report_period_ms), 50ms, 10s);
+  }
+  fence_.connected(true);
+  announce();
+  report(clock_.now());
+  timer_->cancel();  // the period may have changed
+  listener_.fence_changed();
+}
+
+void Reporter::disconnected(std::string_view reason) {
+  log_warn("autoscaler connection lost", {{"reason", reason}});
+  fence_.connected(false);
+  listener_.fence_changed();
+}
+
+void Reporter::received(const wire::Frame& frame) {
+  if (const auto* drained = std::get_if<wire::Drained>(&frame)) {
+    // An answer to an earlier start of this replica, or to another one, says nothing about us.
+    if (drained->epoch != epoch_ || !fence_.begun()) return;
+    fence_.drained();
+    listener_.fence_changed();
+  }
+}
+
+void Reporter::report(TimePoint now) {
+  if (!client_) return;
+  wire::Waiting waiting;
+  waiting.queued = static_cast<std::uint32_t>(admission_.waiting());
+  client_->put_stats(wire::make_stats(identity_.revision, epoch_, meter_.snapshot(now), waiting,
+                                      identity_.capacity));
+}
+
+void Reporter::publish(TimePoint now) {
+  const LoadSnapshot load = meter_.snapshot(now);
+  const PeriodStat period = period_stat(published_, load);
+  published_ = load;
+  KnativeStat stat;
+  stat.pod_name = identity_.replica;
+  stat.average_concurrent_requests = period.average_concurrency;
+  stat.average_proxied_concurrent_requests = period.average_proxied_concurrency;
+  stat.request_count = period.arrivals;
+  stat.proxied_request_count = period.proxied_arrivals;
+  stat.process_uptime = std::chrono::duration<double>(now - started_).count();
+  knative_stat_ = encode(stat);
+}
+
+Task<> Reporter::run() {
+  TimePoint next_publish = started_ + 1s;
+  TimePoint next_report = started_ + period_;
+  while (!stopped_) {
+    co_await timer_->wait_until(std::min(next_publish, next_report));
+    const TimePoint now = clock_.now();
+    if (now >= next_report) report(now);
+    if (now >= next_report || next_report > now + period_) next_report = now + period_;
+    while (now >= next_publish) {
+      if (now - next_publish < 1s) publish(now);
+      next_publish += 1s;
+    }
+  }
+}
+
+void Reporter::stop() noexcept {
+  stopped_ = true;
+  timer_->cancel();
+  if (client_) client_->close();
+}
+
+}  // namespace pilotlight::proxy

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <random>
+#include <string>
+
+#include "common/flow/admission.h"
+#include "common/flow/drain.h"
+#include "common/stats/concurrency_meter.h"
+#include "common/stats/knative_stat.h"
+#include "common/wire/client.h"
+
+namespace pilotlight::proxy {
+
+/// Told when the fence may have moved: the connection changed, or DRAINED came.
+class FenceListener {
+ public:
+  virtual ~FenceListener() = default;
+  virtual void fence_changed() = 0;
+};
+
+/// Tells the autoscaler how this replica is: READY and NOT_READY at once, STATS every report period,
+/// and what Knative's autoscaler would scrape, renewed every second. Lives on the data shard.
+class Reporter final : public wire::ClientListener {
+ public:
+  struct Identity {
+    wire::RevisionKey revision;
+    std::string replica;
+    std::string address;  ///< "ip:port" where this sidecar takes requests.
+    std::string token;
+    std::uint32_t capacity = 0;  ///< 0 is unlimited.
+  };
+
+  Reporter(Clock& clock, Identity identity, const ConcurrencyMeter& meter,
+           const Admission& admission, DrainFence& fence, FenceListener& listener);
+
+  /// Connects to the autoscaler; without this call only the Knative numbers are kept.
+  void connect(Executor executor, asio::ip::tcp::endpoint autoscaler, std::mt19937_64& random);
+  /// The wire client's task; null when connect() was not called.
+  [[nodiscard]] wire::Client* client() noexcept { return client_.get(); }
+
+  /// Reports until stop().
+  [[nodiscard]] Task<> run();
+  void stop() noexcept;
+
+  void app_ready(Duration listening, Duration ready);
+  void app_lost(std::string_view why);
+  void draining();
+
+  /// The protobuf Stat of the last full second (knative.md 1.9), or the name alone before that.
+  [[nodiscard]] const std::string& knative_stat() const noexcept { return knative_stat_; }
+
+  void connected(const wire::Welcome& welcome) override;
+  void disconnected(std::string_view reason) override;
+  void received(const wire::Frame& frame) override;
+
+ private:
+  [[nodiscard]] wire::Frame state() const;
+  void announce();
+  void report(TimePoint now);
+  void publish(TimePoint now);
+
+  Clock& clock_;
+  Identity identity_;
+  const ConcurrencyMeter& meter_;
+  const Admission& admission_;
+  DrainFence& fence_;
+  FenceListener& listener_;
+  std::uint64_t epoch_;
+  TimePoint started_;
+  std::unique_ptr<wire::Client> client_;
+  std::unique_ptr<Timer> timer_;
+  std::string knative_stat_;
+  LoadSnapshot published_;
+  wire::Ready ready_;
+  wire::NotReady not_ready_;
+  Duration period_ = std::chrono::seconds(1);
+  bool is_ready_ = false;
+  bool stopped_ = false;
+};
+
+}  // namespace pilotlight::proxy

@@ -1,0 +1,321 @@
+#include "proxy/pipeline.h"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <optional>
+
+#include "tests/support/loopback.h"
+
+namespace pilotlight::proxy {
+namespace {
+
+using namespace std::chrono_literals;
+using test::RawClient;
+
+constexpr std::string_view kOk = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+constexpr std::string_view kGet = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+constexpr std::string_view kHop = "GET / HTTP/1.1\r\nHost: a\r\nPilotlight-Hop: 7\r\n\r\n";
+
+/// A sidecar's pipeline on a real socket, in front of a server that the test plays. Every test ends
+/// with nothing in flight and every permit back.
+class PipelineTest : public ::testing::Test,
+                     protected ReadinessListener,
+                     protected TrafficListener {
+ protected:
+  static constexpr std::uint32_t kLimit = 2;
+
+  void SetUp() override {
+    ASSERT_TRUE(front_.bind(tcp::endpoint(asio::ip::address_v4::loopback(), 0), false));
+    shard_.scope.spawn(front_.run());
+    shard_.scope.spawn(readiness_.run());
+    ASSERT_TRUE(until([this] { return readiness_.ready(); }));
+  }
+  void TearDown() override {
+    clients_.clear();
+    front_.close();
+    readiness_.stop();
+    pipeline_.stop();
+    EXPECT_TRUE(until([this] { return pipeline_.connections() == 0; }));
+    EXPECT_EQ(pipeline_.in_flight(), 0u);
+    EXPECT_EQ(admission_.in_flight(), 0u);
+    EXPECT_EQ(admission_.waiting(), 0u);
+    EXPECT_EQ(meter_.in_flight(), 0u);
+    app_pool_.clear();
+  }
+
+  void app_ready(Duration, Duration) override {}
+  void app_lost() override { ++lost_; }
+  void became_idle() override {}
+
+  RawClient& client() { return clients_.emplace_back(shard_, front_.local()); }
+  [[nodiscard]] bool until(const std::function<bool()>& done) { return shard_.run_until(done); }
+
+  Pipeline::Params params() {
+    Pipeline::Params params;
+    params.request_timeout = 5s;
+    return params;
+  }
+
+  test::LoopbackShard shard_;
+  test::FakeServer app_{shard_};
+  DrainFence fence_{DrainFence::Params()};
+  Admission admission_{shard_.clock, {.limit = kLimit, .queue_depth = 2}};
+  http::UpstreamPool app_pool_{shard_.parts, {.address = app_.address(), .idle_limit = 8}};
+  ConcurrencyMeter meter_{shard_.clock.now()};
+  Readiness readiness_{shard_.parts, {}, *this};
+  Pipeline pipeline_{{shard_.parts, admission_, app_pool_, meter_, readiness_, fence_, *this},
+                     params()};
+  Listener front_{shard_.loop.get_executor(), shard_.clock, [this](TcpStream stream) {
+                    shard_.scope.spawn(pipeline_.serve(std::move(stream)));
+                  }};
+  std::deque<RawClient> clients_;
+  int lost_ = 0;
+};
+
+TEST_F(PipelineTest, ARequestAndItsAnswerPassAndConnectionsAreReused) {
+  app_.automatic = kOk;
+  RawClient& c = client();
+  c.send("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
+  ASSERT_TRUE(until([&] { return c.got("ok"); }));
+  EXPECT_EQ(c.received(), kOk);
+  EXPECT_EQ(app_[0].received,
+            "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nX-Forwarded-For: 127.0.0.1\r\n\r\nabc");
+  c.send(kGet);
+  ASSERT_TRUE(until([&] { return c.received().size() == 2 * kOk.size(); }));
+  EXPECT_EQ(app_.accepted(), 1u) << "one upstream connection serves both";
+}
+
+TEST_F(PipelineTest, PipelinedRequestsAreAnsweredInOrder) {
+  app_.automatic = kOk;
+  RawClient& c = client();
+  c.send(std::string(kGet) + std::string(kGet) + std::string(kGet));
+  ASSERT_TRUE(until([&] { return c.received().size() == 3 * kOk.size(); }));
+  EXPECT_EQ(app_.requests(), 3u);
+}
+
+TEST_F(PipelineTest, NeverMoreThanTheLimitRunsAndTheNextWaitsItsTurn) {
+  RawClient& first = client();
+  RawClient& second = client();
+  RawClient& third = client();
+  first.send(kGet);
+  second.send(kGet);
+  ASSERT_TRUE(until([&] { return app_.requests() == 2; }));
+  third.send(kGet);
+  ASSERT_TRUE(until([&] { return admission_.waiting() == 1; }));
+  EXPECT_EQ(app_.requests(), 2u);
+  EXPECT_EQ(meter_.in_flight(), 3u) << "who waits is demand too";
+  app_.send(0, kOk);
+  ASSERT_TRUE(until([&] { return app_.requests() == 3; }));
+  EXPECT_EQ(admission_.in_flight(), kLimit);
+}
+
+TEST_F(PipelineTest, BeyondTheQueueADirectClientIsRefusedAtOnce) {
+  for (int i = 0; i < 5; ++i) client().send(kGet);
+  ASSERT_TRUE(until([&] { return clients_[4].got("pending request queue full\n"); }));
+  EXPECT_TRUE(clients_[4].got("HTTP/1.1 503 "));
+  EXPECT_EQ(app_.requests(), kLimit);
+}
+
+TEST_F(PipelineTest, AHopIsNeverQueuedButBounced) {
+  client().send(kGet);
+  client().send(kGet);
+  ASSERT_TRUE(until([&] { return app_.requests() == 2; }));
+  RawClient& hop = client();
+  hop.send(kHop);
+  ASSERT_TRUE(until([&] { return hop.got("Pilotlight-Not-Started: full\r\n"); }));
+  EXPECT_TRUE(hop.got("HTTP/1.1 503 "));
+  EXPECT_EQ(app_.requests(), 2u);
+  fence_.begin(shard_.clock.now());
+  RawClient& late = client();
+  late.send(kHop);
+  ASSERT_TRUE(until([&] { return late.got("Pilotlight-Not-Started: draining\r\n"); }));
+}
+
+TEST_F(PipelineTest, AWaitingClientThatLeavesFreesItsPlaceAndItsDemandAtOnce) {
+  client().send(kGet);
+  client().send(kGet);
+  RawClient& waiting = client();
+  waiting.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nunread");
+  ASSERT_TRUE(until([&] { return admission_.waiting() == 1; }));
+  waiting.close();
+  ASSERT_TRUE(until([&] { return admission_.waiting() == 0; }));
+  EXPECT_EQ(meter_.in_flight(), 2u);
+}
+
+TEST_F(PipelineTest, ARunningClientThatLeavesEndsTheExchangeAndItsPermitComesBack) {
+  RawClient& c = client();
+  c.send(kGet);
+  ASSERT_TRUE(until([&] { return app_.requests() == 1; }));
+  c.close();
+  ASSERT_TRUE(until([&] { return meter_.in_flight() == 0; }));
+  ASSERT_TRUE(until([&] { return app_[0].ended; })) << "the app is told by a close";
+  EXPECT_EQ(admission_.in_flight(), 1u) << "the app may still compute";
+  ASSERT_TRUE(until([&] { return admission_.in_flight() == 0; })) << "100 ms at the latest";
+}
+
+TEST_F(PipelineTest, AStaleConnectionIsNotTheClientsProblem) {
+  app_.automatic = kOk;
+  RawClient& c = client();
+  c.send(kGet);
+  ASSERT_TRUE(until([&] { return c.got("ok"); }));
+  app_.close(0);
+  c.send(kGet);
+  ASSERT_TRUE(until([&] { return c.received().size() == 2 * kOk.size(); }));
+  EXPECT_EQ(app_.accepted(), 2u);
+}
+
+TEST_F(PipelineTest, WhatTheAppMayHaveStartedIsNeverSentTwice) {
+  RawClient& c = client();
+  c.send(kGet);
+  ASSERT_TRUE(until([&] { return app_.requests() == 1; }));
+  app_.reset(0);
+  ASSERT_TRUE(until([&] { return c.got("HTTP/1.1 502 "); }));
+  EXPECT_EQ(app_.requests(), 1u);
+}
+
+TEST_F(PipelineTest, ATruncatedAnswerIsNeverPassedOffAsWhole) {
+  RawClient& c = client();
+  c.send(kGet);
+  ASSERT_TRUE(until([&] { return app_.requests() == 1; }));
+  app_.send(0, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+  ASSERT_TRUE(until([&] { return c.got("abc"); })) << "what is there streams through";
+  app_.close(0);
+  ASSERT_TRUE(until([&] { return c.ended(); }));
+  EXPECT_FALSE(c.got("0\r\n\r\n"));
+}
+
+TEST_F(PipelineTest, ALongBodyStreamsBothWaysChunkByChunk) {
+  RawClient& c = client();
+  c.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n");
+  ASSERT_TRUE(until([&] { return app_.accepted() == 1 && app_[0].received.ends_with("first\r\n"); }));
+  c.send("6\r\nsecond\r\n");
+  ASSERT_TRUE(until([&] { return app_[0].received.ends_with("second\r\n"); }));
+  c.send("0\r\nX-T: 1\r\n\r\n");
+  ASSERT_TRUE(until([&] { return app_[0].received.ends_with("0\r\nX-T: 1\r\n\r\n"); }));
+  app_.send(0, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n");
+  ASSERT_TRUE(until([&] { return c.got("2\r\nhi\r\n"); }));
+  app_.send(0, "0\r\n\r\n");
+  ASSERT_TRUE(until([&] { return c.got("0\r\n\r\n"); }));
+  c.send(kGet);
+  ASSERT_TRUE(until([&] { return app_.accepted() == 1 && app_[0].received.find("GET /") != std::string::npos; }))
+      << "both connections go on";
+}
+
+TEST_F(PipelineTest, AnHttp10ClientGetsAPlainBodyAndAClose) {
+  app_.automatic = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
+  RawClient& c = client();
+  c.send("GET / HTTP/1.0\r\n\r\n");
+  ASSERT_TRUE(until([&] { return c.ended(); }));
+  EXPECT_EQ(c.received(), "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nabcde");
+}
+
+TEST_F(PipelineTest, TheDeadlineAnswers504AndHangsUpOnTheApp) {
+  Pipeline::Params hasty = params();
+  hasty.request_timeout = 30ms;
+  Pipeline pipeline({shard_.parts, admission_, app_pool_, meter_, readiness_, fence_, *this}, hasty);
+  Listener front(shard_.loop.get_executor(), shard_.clock, [&](TcpStream stream) {
+    shard_.scope.spawn(pipeline.serve(std::move(stream)));
+  });
+  ASSERT_TRUE(front.bind(tcp::endpoint(asio::ip::address_v4::loopback(), 0), false));
+  shard_.scope.spawn(front.run());
+  RawClient c(shard_, front.local());
+  c.send(kGet);
+  ASSERT_TRUE(until([&] { return c.got("\r\n\r\nrequest timeout"); }));
+  EXPECT_TRUE(c.got("HTTP/1.1 504 "));
+  ASSERT_TRUE(until([&] { return app_[0].ended && pipeline.in_flight() == 0; }));
+  c.close();
+  front.close();
+  ASSERT_TRUE(until([&] { return pipeline.connections() == 0; }));
+}
+
+TEST_F(PipelineTest, AHopsLongBodyWaitsForThePermitAndTheAppIsNotAskedAgain) {
+  RawClient& c = client();
+  c.send("POST / HTTP/1.1\r\nHost: a\r\nPilotlight-Hop: 7\r\nExpect: 100-continue\r\n"
+         "Content-Length: 4\r\n\r\n");
+  ASSERT_TRUE(until([&] { return c.received() == "HTTP/1.1 100 Continue\r\n\r\n"; }));
+  c.send("body");
+  ASSERT_TRUE(until([&] { return app_.accepted() == 1 && app_[0].received.ends_with("\r\n\r\nbody"); }));
+  EXPECT_EQ(app_[0].received.find("Expect"), std::string::npos);
+  app_.send(0, "HTTP/1.1 100 Continue\r\n\r\n");
+  app_.send(0, kOk);
+  ASSERT_TRUE(until([&] { return c.got("ok"); }));
+  EXPECT_EQ(c.received(), "HTTP/1.1 100 Continue\r\n\r\n" + std::string(kOk));
+}
+
+TEST_F(PipelineTest, AnUpgradeBecomesATunnelThatCountsAsOneRequest) {
+  RawClient& c = client();
+  c.send("GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+  ASSERT_TRUE(until([&] { return app_.requests() == 1; }));
+  app_.send(0, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhello");
+  ASSERT_TRUE(until([&] { return c.got("hello"); }));
+  c.send("from client");
+  ASSERT_TRUE(until([&] { return app_[0].received.ends_with("from client"); }));
+  EXPECT_EQ(pipeline_.in_flight(), 1u);
+  c.half_close();
+  ASSERT_TRUE(until([&] { return app_[0].ended; })) << "a half-close passes through a tunnel";
+  app_.send(0, "last words");
+  ASSERT_TRUE(until([&] { return c.got("last words"); }));
+  app_.close(0);
+  ASSERT_TRUE(until([&] { return c.ended() && pipeline_.in_flight() == 0; }));
+}
+
+TEST_F(PipelineTest, ProbesAreAnsweredByTheTableAndNeverCount) {
+  RawClient& c = client();
+  const auto probe = [](std::string_view lines) {
+    return "GET /any HTTP/1.1\r\nHost: a\r\n" + std::string(lines) + "\r\n";
+  };
+  c.send(probe("User-Agent: kube-probe/1.3\r\nK-Network-Probe: queue\r\n"));
+  ASSERT_TRUE(until([&] { return c.got("\r\n\r\nqueue"); }));
+  c.send(probe("User-Agent: Knative-Autoscaling-Probe\r\nK-Network-Probe: activator\r\n"));
+  ASSERT_TRUE(until([&] { return c.got("unexpected probe header value: activator\n"); }));
+  c.send(probe("K-Network-Probe: probe\r\nK-Network-Hash: h1\r\n"));
+  ASSERT_TRUE(until([&] { return c.got("K-Network-Hash: h1\r\n"); }));
+  c.send(probe("K-Network-Probe: probe\r\n"));
+  ASSERT_TRUE(until([&] { return c.got("must contain a non-empty \"K-Network-Hash\" header\n"); }));
+  EXPECT_EQ(app_.requests(), 0u);
+  EXPECT_EQ(meter_.snapshot(shard_.clock.now()).arrivals, 0u);
+  fence_.begin(shard_.clock.now());
+  c.send(probe("User-Agent: kube-probe/1.3\r\nK-Network-Probe: queue\r\n"));
+  ASSERT_TRUE(until([&] { return c.got("shutting down\n"); }));
+}
+
+TEST_F(PipelineTest, AnAppThatIsGoneIs502ForAClientAndNotReadyForAHop) {
+  app_pool_.clear();
+  http::UpstreamPool::Params gone{.address = {}, .idle_limit = 1};
+  {
+    test::FakeServer server(shard_);
+    gone.address = server.address();
+  }
+  http::UpstreamPool pool(shard_.parts, gone);
+  Pipeline pipeline({shard_.parts, admission_, pool, meter_, readiness_, fence_, *this}, params());
+  Listener front(shard_.loop.get_executor(), shard_.clock, [&](TcpStream stream) {
+    shard_.scope.spawn(pipeline.serve(std::move(stream)));
+  });
+  ASSERT_TRUE(front.bind(tcp::endpoint(asio::ip::address_v4::loopback(), 0), false));
+  shard_.scope.spawn(front.run());
+  RawClient hop(shard_, front.local());
+  hop.send(kHop);
+  ASSERT_TRUE(until([&] { return hop.got("Pilotlight-Not-Started: not-ready\r\n"); }));
+  EXPECT_EQ(lost_, 1);
+  RawClient direct(shard_, front.local());
+  direct.send(kGet);
+  ASSERT_TRUE(until([&] { return direct.got("HTTP/1.1 502 "); }));
+  EXPECT_TRUE(direct.got("dial 127.0.0.1:"));
+  hop.close();
+  direct.close();
+  front.close();
+  ASSERT_TRUE(until([&] { return pipeline.connections() == 0; }));
+}
+
+TEST_F(PipelineTest, ABadMessageIsAnsweredAndTheConnectionEnds) {
+  RawClient& c = client();
+  c.send("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n");
+  ASSERT_TRUE(until([&] { return c.got("HTTP/1.1 400 ") && c.ended(); }));
+  RawClient& chunk = client();
+  chunk.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n");
+  ASSERT_TRUE(until([&] { return chunk.got("HTTP/1.1 400 "); }));
+}
+
+}  // namespace
+}  // namespace pilotlight::proxy
