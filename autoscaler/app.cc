@@ -1,0 +1,141 @@
+#include "autoscaler/app.h"
+
+#include <csignal>
+#include <utility>
+
+#include "autoscaler/status.h"
+#include "common/base/log.h"
+#include "common/base/system_clock.h"
+#include "common/metrics/exposition.h"
+#include "common/net/listener.h"
+
+namespace pilotlight::autoscaler {
+namespace {
+
+// STATS four times a second: a second is whole in the windows within 250 ms of its end.
+constexpr std::uint32_t kReportPeriodMs = 250;
+
+kube::Watcher::What our_deployments() {
+  kube::Watcher::What what;
+  what.resource = kube::kDeployments;
+  what.selector.labels = "pilotlight.dev/inject=true";
+  return what;
+}
+
+kube::Watcher::What service_slices() {
+  kube::Watcher::What what;
+  what.resource = kube::kEndpointSlices;
+  what.selector.labels = "kubernetes.io/service-name";
+  return what;
+}
+
+wire::ServerOptions wire_options(const Options& options, std::uint64_t epoch) {
+  wire::ServerOptions wire;
+  wire.token = options.token;
+  wire.report_period_ms = kReportPeriodMs;
+  wire.epoch = epoch;
+  return wire;
+}
+
+}  // namespace
+
+App::App(Options options)
+    : options_(std::move(options)),
+      epoch_(new_epoch()),
+      random_(random_seed()),
+      kube_(shard_.executor(), shard_.clock(), options_.kube),
+      target_(kube_, shard_.clock()),
+      loop_(shard_.scope(), shard_.clock(), epoch_, target_, random_),
+      deployments_(loop_),
+      slices_(loop_.registry()),
+      deployment_watch_(kube_, shard_.clock(), our_deployments(), deployments_, random_),
+      slice_watch_(kube_, shard_.clock(), service_slices(), slices_, random_),
+      wire_(shard_.executor(), shard_.clock(), wire_options(options_, epoch_), loop_),
+      admin_(shard_.executor(), shard_.clock(),
+             [this](const control::Request& request, control::Reply& reply) {
+               return admin(request, reply);
+             }),
+      metrics_(shard_.executor(), shard_.clock(),
+               [this](const control::Request& request, control::Reply& reply) {
+                 return metrics(request, reply);
+               }),
+      signals_(shard_.executor()) {}
+
+std::optional<std::string> App::bind() {
+  std::optional<std::string> problem;
+  const auto say = [&problem](std::string_view what, const tcp::endpoint& wanted,
+                              const Result<tcp::endpoint>& got) {
+    if (got.has_value())
+      return log_info("listening", {{"for", what}, {"at", pilotlight::to_string(*got)}});
+    if (problem) return;
+    problem = "cannot listen on " + pilotlight::to_string(wanted) + " (" + std::string(what) +
+              "): " + got.error().message();
+  };
+  const tcp::endpoint wire(options_.address, options_.wire_port);
+  const tcp::endpoint admin(options_.address, options_.admin_port);
+  const tcp::endpoint metrics(options_.address, options_.metrics_port);
+  say("wire", wire, wire_.listen(wire));
+  say("admin", admin, admin_.listen(admin));
+  say("metrics", metrics, metrics_.listen(metrics));
+  if (problem) {
+    Scope ending(shard_.executor());
+    ending.spawn(end());
+    shard_.run();
+  }
+  return problem;
+}
+
+int App::run() {
+  ErrorCode ec;
+  for (const int number : {SIGTERM, SIGINT}) signals_.add(number, ec);
+  shard_.scope().spawn(deployment_watch_.run());
+  shard_.scope().spawn(slice_watch_.run());
+  shard_.scope().spawn(loop_.run());
+  Scope ending(shard_.executor());  // not the shard's: it waits for that one
+  ending.spawn(watch_signals());
+  shard_.run();
+  return 0;
+}
+
+Task<> App::watch_signals() {
+  co_await signals_.async_wait(use_tuple);
+  log_info("stopping");
+  signals_.clear();  // the next signal has its default effect: it ends the process now
+  co_await end();
+}
+
+Task<> App::end() {
+  loop_.close();
+  deployment_watch_.close();
+  slice_watch_.close();
+  co_await wire_.stop();
+  co_await admin_.stop();
+  co_await metrics_.stop();
+  shard_.scope().cancel(asio::cancellation_type::terminal);
+  co_await shard_.scope().join();
+  shard_.finish();
+}
+
+Task<> App::admin(const control::Request& request, control::Reply& reply) {
+  if (request.path == "/events") {
+    co_await loop_.events().serve(request, reply);
+  } else if (request.path == "/status") {
+    std::string body = status_json(loop_);
+    co_await reply.send(200, "application/json", std::move(body));
+  } else if (request.path == "/healthz") {
+    co_await reply.send(200, "text/plain", std::string("ok"));
+  } else {
+    co_await reply.send(404, "text/plain", std::string("/status, /events or /healthz\n"));
+  }
+}
+
+Task<> App::metrics(const control::Request& request, control::Reply& reply) {
+  if (request.path != "/metrics") {
+    co_await reply.send(404, "text/plain", std::string("/metrics\n"));
+    co_return;
+  }
+  std::string body = metrics_text(loop_, wire_.counts());
+  co_await reply.send(200, kExpositionType, std::move(body));
+}
+
+}  // namespace pilotlight::autoscaler

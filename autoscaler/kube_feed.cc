@@ -1,0 +1,126 @@
+#include "autoscaler/kube_feed.h"
+
+#include <string_view>
+#include <utility>
+
+#include "common/base/log.h"
+#include "config/deployment_view.h"
+
+namespace pilotlight::autoscaler {
+namespace {
+
+constexpr std::chrono::seconds kPatchTime{5};
+constexpr std::string_view kServiceName = "kubernetes.io/service-name";
+constexpr std::string_view kPrivate = "-private";
+
+void report(const config::Problems& problems) {
+  for (const std::string& problem : problems) log_warn("deployment", {{"problem", problem}});
+}
+
+std::string key_of(const kube::Json& object) {
+  return std::string(kube::namespace_of(object)) + "/" + std::string(kube::name_of(object));
+}
+
+/// The revision whose private Service the slice belongs to; an empty one for other slices.
+wire::RevisionKey revision_of(const kube::Json& slice) {
+  wire::RevisionKey key;
+  const std::string_view service = kube::label_of(slice, kServiceName);
+  if (service.size() <= kPrivate.size() || !service.ends_with(kPrivate)) return key;
+  key.name_space = kube::namespace_of(slice);
+  key.revision = service.substr(0, service.size() - kPrivate.size());
+  return key;
+}
+
+std::string with_port(std::string_view address, std::int64_t port) {
+  const bool v6 = address.find(':') != std::string_view::npos;
+  std::string out = v6 ? "[" + std::string(address) + "]" : std::string(address);
+  return out + ":" + std::to_string(port);
+}
+
+std::set<std::string> ready_addresses(const kube::Json& slice) {
+  std::int64_t port = 0;
+  for (const kube::Json& each : kube::array(slice, {"ports"})) {
+    if (kube::text(each, {"name"}) == "http") port = kube::integer(each, {"port"}).value_or(0);
+  }
+  std::set<std::string> out;
+  for (const kube::Json& endpoint : kube::array(slice, {"endpoints"})) {
+    if (!kube::boolean(endpoint, {"conditions", "ready"}, true)) continue;
+    for (const kube::Json& address : kube::array(endpoint, {"addresses"})) {
+      const std::string_view text = kube::text(address, {});
+      if (!text.empty()) out.insert(with_port(text, port));
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+void DeploymentFeed::applied(const kube::Json& object) {
+  const auto view = config::view_deployment(object);
+  if (view.has_error()) return report(view.error());
+  const std::string name = key_of(object);
+  const auto found = known_.find(name);
+  SubjectView subject;
+  subject.key.name_space = view->name_space;
+  subject.key.revision = view->revision;
+  subject.service = view->service;
+  subject.deployment = view->deployment_name;
+  subject.replicas = static_cast<std::int32_t>(view->replicas);
+  subject.generation = kube::integer(object, {"metadata", "generation"}).value_or(1);
+  const auto policy =
+      config::read_scaling_policy(view->annotations, view->container_concurrency, name);
+  if (policy.has_value()) {
+    subject.policy = *policy;
+  } else {
+    report(policy.error());
+    if (found != known_.end()) subject.policy = found->second.policy;
+    subject.policy.container_concurrency = view->container_concurrency;
+  }
+  if (found != known_.end() && found->second.revision != subject.key) {
+    loop_.untrack(found->second.revision);
+  }
+  Known known;
+  known.revision = subject.key;
+  known.policy = subject.policy;
+  known_[name] = std::move(known);
+  loop_.track(subject);
+}
+
+void DeploymentFeed::removed(const kube::Json& object) {
+  const auto known = known_.extract(key_of(object));
+  if (known) loop_.untrack(known.mapped().revision);
+}
+
+void SliceFeed::applied(const kube::Json& object) {
+  const wire::RevisionKey revision = revision_of(object);
+  if (revision.revision.empty()) return;
+  slices_[revision][std::string(kube::name_of(object))] = ready_addresses(object);
+  tell(revision);
+}
+
+void SliceFeed::removed(const kube::Json& object) {
+  const wire::RevisionKey revision = revision_of(object);
+  const auto found = slices_.find(revision);
+  if (found == slices_.end()) return;
+  found->second.erase(std::string(kube::name_of(object)));
+  tell(revision);
+  if (found->second.empty()) slices_.erase(found);
+}
+
+void SliceFeed::tell(const wire::RevisionKey& revision) {
+  std::set<std::string> all;
+  for (const auto& [name, addresses] : slices_[revision])
+    all.insert(addresses.begin(), addresses.end());
+  registry_.set_slice_addresses(revision, std::move(all));
+}
+
+Task<Result<>> KubeTarget::set_replicas(std::string name_space, std::string deployment,
+                                        std::int32_t replicas) {
+  const TimePoint deadline = clock_.now() + kPatchTime;
+  const Result<kube::Json> scale = co_await client_.patch_scale(
+      std::move(name_space), std::move(deployment), replicas, deadline);
+  if (scale.has_error()) co_return scale.error();
+  co_return Result<>();
+}
+
+}  // namespace pilotlight::autoscaler

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <map>
+#include <random>
+#include <set>
+#include <string>
+
+#include "autoscaler/loop.h"
+#include "autoscaler/scale_target.h"
+#include "common/kube/client.h"
+#include "common/kube/watcher.h"
+
+namespace pilotlight::autoscaler {
+
+/// Tells the Loop of the Deployments that carry our label. One whose annotations do not read keeps
+/// its last good policy; one that cannot be read at all is left alone. Either is said once a
+/// change.
+class DeploymentFeed final : public kube::Watcher::Listener {
+ public:
+  explicit DeploymentFeed(Loop& loop) : loop_(loop) {}
+
+  void applied(const kube::Json& object) override;
+  void removed(const kube::Json& object) override;
+  void synced() override { loop_.deployments_known(); }
+
+ private:
+  struct Known {
+    wire::RevisionKey revision;
+    config::ScalingPolicy policy;
+  };
+
+  Loop& loop_;
+  std::map<std::string, Known> known_;  // by namespace/name of the Deployment
+};
+
+/// Tells the Registry which addresses the EndpointSlices of a revision call ready.
+class SliceFeed final : public kube::Watcher::Listener {
+ public:
+  explicit SliceFeed(Registry& registry) : registry_(registry) {}
+
+  void applied(const kube::Json& object) override;
+  void removed(const kube::Json& object) override;
+  void synced() override { registry_.slices_known(); }
+
+ private:
+  void tell(const wire::RevisionKey& revision);
+
+  Registry& registry_;
+  std::map<wire::RevisionKey, std::map<std::string, std::set<std::string>>> slices_;
+};
+
+/// Sends a number of replicas to the Kubernetes API: PATCH of the scale subresource, within 5 s.
+class KubeTarget final : public ScaleTarget {
+ public:
+  KubeTarget(kube::Client& client, Clock& clock) : client_(client), clock_(clock) {}
+
+  [[nodiscard]] Task<Result<>> set_replicas(std::string name_space, std::string deployment,
+                                            std::int32_t replicas) override;
+
+ private:
+  kube::Client& client_;
+  Clock& clock_;
+};
+
+}  // namespace pilotlight::autoscaler

@@ -1,0 +1,244 @@
+#include "autoscaler/loop.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <boost/asio/this_coro.hpp>
+
+#include "autoscaler/status_events.h"
+#include "autoscaler/story.h"
+#include "common/base/log.h"
+#include "common/base/system_clock.h"
+
+namespace pilotlight::autoscaler {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration kTick = 2s;     // Knative's period of decisions (knative.md 3.4)
+constexpr Duration kStep = 100ms;  // how often seconds are closed and the lost are let go
+constexpr Duration kOldNews = 1s;
+constexpr std::size_t kEarlyPokes = 1000;
+
+SourceId source_of(const wire::Hello& hello) {
+  SourceId id;
+  id.role = hello.role;
+  id.replica = hello.replica;
+  id.epoch = hello.epoch;
+  return id;
+}
+
+}  // namespace
+
+Loop::Loop(Scope& scope, Clock& clock, std::uint64_t epoch, ScaleTarget& target,
+           std::mt19937_64& random)
+    : clock_(clock),
+      epoch_(epoch),
+      events_(clock, epoch),
+      registry_(epoch, *this),
+      scaler_(scope, clock, target, *this, random),
+      timer_(clock.make_timer()) {}
+
+void Loop::track(const SubjectView& view) {
+  const TimePoint now = clock_.now();
+  std::unique_ptr<Subject>& place = subjects_[view.key];
+  const bool added = place == nullptr;
+  if (added) place = std::make_unique<Subject>(now);
+  Subject& subject = *place;
+  const std::int32_t before = subject.view.replicas;
+  subject.view = view;
+  subject.policy = policy_of(view.policy);
+  subject.collector.reshape(shape_of(view.policy));
+  if (subject.patched && now < subject.patched->until && view.replicas == subject.patched->from) {
+    subject.view.replicas = before;
+  }
+  registry_.track(view.key, subject.policy.stable_window, now);
+  if (!added) return;
+  subject.desired = view.replicas;
+  subject.next_tick = now + kTick;
+  // Somebody has scaled it before this process began: its windows are gone, so what it has stays
+  // for a window. A Deployment that nobody has touched yet has nothing to protect.
+  if (!deployments_known_ && view.generation > 1) {
+    subject.state.initial_reached = true;
+    if (view.replicas > 0) subject.state.hold_until = now + subject.policy.stable_window;
+  }
+  const auto early = early_pokes_.extract(view.key);
+  if (early) decide_on(subject, early.mapped(), now);
+}
+
+void Loop::untrack(const wire::RevisionKey& revision) {
+  subjects_.erase(revision);
+  log_.forget(revision);
+  registry_.untrack(revision);
+}
+
+Task<> Loop::run() {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  while (!closed_) {
+    const TimePoint next = clock_.now() + kStep;
+    const bool came = co_await timer_->wait_until(next);
+    if (came) tick(clock_.now());
+  }
+}
+
+void Loop::close() noexcept {
+  closed_ = true;
+  scaler_.close();
+  events_.close();
+  timer_->cancel();
+}
+
+void Loop::tick(TimePoint now) {
+  registry_.advance(now);
+  for (auto& [key, subject] : subjects_) {
+    subject->collector.advance(now, demand_known(*subject));
+    if (now < subject->next_tick) continue;
+    subject->next_tick = std::max(subject->next_tick + kTick, now + kStep);
+    decide_on(*subject, std::nullopt, now);
+  }
+}
+
+bool Loop::demand_known(const Subject& subject) const {
+  return registry_.activators() > 0 || subject.collector.has_sources();
+}
+
+Observation Loop::observe(const Subject& subject, TimePoint now) const {
+  Observation seen;
+  seen.ready = registry_.ready_count(subject.view.key);
+  seen.replicas = scaler_.wanted(subject.view.key).value_or(subject.view.replicas);
+  seen.waiting_now = subject.collector.present(now);
+  seen.can_wake = registry_.activators() > 0;
+  if (!demand_known(subject)) return seen;
+  Signal& signal = seen.signal.emplace();
+  signal.name = metric_name(subject.view.policy);
+  signal.stable = subject.collector.stable();
+  signal.panic = subject.collector.panic();
+  signal.target = subject.view.policy.target_per_replica();
+  signal.total = subject.view.policy.total_per_replica();
+  return seen;
+}
+
+void Loop::decide_on(Subject& subject, std::optional<std::uint32_t> parked, TimePoint now) {
+  Observation seen = observe(subject, now);
+  seen.poke = parked;
+  const Decision decision = decide(seen, subject.policy, subject.state, now);
+  subject.last = decision;
+  apply(subject, seen, decision, now);
+}
+
+void Loop::apply(Subject& subject, const Observation& seen, const Decision& decision,
+                 TimePoint now) {
+  const std::int32_t desired = decision.desired.value_or(seen.replicas);
+  LoggedDecision entry;
+  entry.unix_ms = wall_clock_ns() / 1'000'000;
+  entry.reason = decision.reason;
+  entry.from = seen.replicas;
+  entry.desired = desired;
+  entry.ready = seen.ready;
+  entry.stable = decision.stable;
+  entry.panic = decision.panic;
+  entry.target = subject.view.policy.target_per_replica();
+  entry.present = seen.waiting_now;
+  entry.parked = seen.poke.value_or(0);
+  entry.limited = decision.limited;
+  log_.add(subject.view.key, entry);
+  subject.desired = desired;
+  if (desired == seen.replicas) return;
+
+  if (seen.replicas == 0) ++subject.wakes;
+  Change change;
+  change.from = seen.replicas;
+  change.to = desired;
+  change.reason = decision.reason;
+  change.text = explain(entry, subject);
+  change.decided_at = now;
+  if (seen.poke) change.poked_at = now;
+  log_info("scale", {{"namespace", subject.view.key.name_space},
+                     {"revision", subject.view.key.revision},
+                     {"from", change.from},
+                     {"to", change.to},
+                     {"reason", to_string(change.reason)},
+                     {"why", change.text}});
+  scaler_.want(subject.view.key, subject.view.deployment, std::move(change));
+}
+
+void Loop::joined(wire::Peer& peer) {
+  const wire::Hello& hello = peer.hello();
+  log_info("joined", {{"role", hello.role == wire::Role::sidecar ? "sidecar" : "activator"},
+                      {"revision", hello.revision.revision},
+                      {"replica", hello.replica}});
+  registry_.joined(peer);
+}
+
+void Loop::received(wire::Peer& peer, const wire::Frame& frame) {
+  if (const auto* load = std::get_if<wire::Stats>(&frame)) return stats(peer, *load);
+  if (const auto* parked = std::get_if<wire::Poke>(&frame)) return poke(peer, *parked);
+  if (const auto* up = std::get_if<wire::Ready>(&frame)) return registry_.ready(peer, *up);
+  if (const auto* down = std::get_if<wire::NotReady>(&frame)) {
+    return registry_.not_ready(peer, *down);
+  }
+  if (const auto* done = std::get_if<wire::Drained>(&frame)) return registry_.drained(peer, *done);
+}
+
+void Loop::left(wire::Peer& peer, std::string_view reason, bool replaced) {
+  log_info("left", {{"revision", peer.hello().revision.revision},
+                    {"replica", peer.hello().replica},
+                    {"reason", reason}});
+  const TimePoint now = clock_.now();
+  if (!replaced) {
+    const SourceId source = source_of(peer.hello());
+    for (auto& [key, subject] : subjects_) subject->collector.lost(source, now);
+  }
+  registry_.left(peer, replaced, now);
+}
+
+void Loop::stats(wire::Peer& peer, const wire::Stats& frame) {
+  const wire::Hello& hello = peer.hello();
+  if (frame.epoch != hello.epoch) return;
+  if (hello.role == wire::Role::sidecar && frame.revision != hello.revision) return;
+  const auto found = subjects_.find(frame.revision);
+  if (found == subjects_.end()) return;
+  found->second->collector.report(source_of(hello), frame, clock_.now());
+}
+
+void Loop::poke(wire::Peer& activator, const wire::Poke& frame) {
+  const auto found = subjects_.find(frame.revision);
+  if (found == subjects_.end()) {
+    if (early_pokes_.size() < kEarlyPokes) early_pokes_[frame.revision] = frame.parked;
+    return;
+  }
+  if (registry_.ready_count(frame.revision) > 0) {
+    registry_.repeat(frame.revision, activator);  // the two crossed
+    return;
+  }
+  decide_on(*found->second, std::max(frame.parked, 1U), clock_.now());
+}
+
+void Loop::replica_ready(const wire::RevisionKey& revision, const ReplicaRecord& replica) {
+  log_info(
+      "replica ready",
+      {{"revision", revision.revision}, {"replica", replica.name}, {"ready_us", replica.ready_us}});
+  events_.record("replica_ready", ready_event(revision, replica, clock_.now()));
+}
+
+void Loop::replica_not_ready(const wire::RevisionKey& revision, const ReplicaRecord& replica,
+                             std::string_view reason) {
+  log_info("replica not ready",
+           {{"revision", revision.revision}, {"replica", replica.name}, {"reason", reason}});
+  events_.record("replica_not_ready", not_ready_event(revision, replica, reason));
+}
+
+void Loop::scaled(const wire::RevisionKey& revision, const Change& change, TimePoint patched_at) {
+  const auto found = subjects_.find(revision);
+  if (found != subjects_.end()) {
+    Subject& subject = *found->second;
+    Subject::Patched patched;
+    patched.from = subject.view.replicas;
+    patched.until = patched_at + kOldNews;
+    if (patched.from != change.to) subject.patched = patched;
+    subject.view.replicas = change.to;
+  }
+  events_.record("decision", decision_event(revision, change, patched_at));
+}
+
+}  // namespace pilotlight::autoscaler

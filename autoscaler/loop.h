@@ -1,0 +1,83 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+
+#include "autoscaler/decision_log.h"
+#include "autoscaler/registry.h"
+#include "autoscaler/scaler.h"
+#include "autoscaler/subject.h"
+#include "common/async/scope.h"
+#include "common/control/event_log.h"
+#include "common/wire/server.h"
+
+namespace pilotlight::autoscaler {
+
+/// The heart of the autoscaler: what comes in over the wire and from the API meets here, every
+/// revision is decided on each 2 s and at once on a POKE, and what changes goes to the Scaler.
+///
+///   STATS -> Collector ---+
+///   READY -> Registry ----+--> decide() --> Scaler --> ScaleTarget (PATCH)
+///   POKE -----------------+        |
+///   Deployments -> track()         +--> DecisionLog, events
+///
+/// After a start it holds the replica counts that others have set for one stable window, wakes
+/// excepted. One shard.
+class Loop final : public wire::ServerListener, public RegistryListener, public ScalerListener {
+ public:
+  Loop(Scope& scope, Clock& clock, std::uint64_t epoch, ScaleTarget& target,
+       std::mt19937_64& random);
+
+  /// A Deployment of ours is there, or has changed.
+  void track(const SubjectView& view);
+  void untrack(const wire::RevisionKey& revision);
+  /// All Deployments that were there at the start have been told of.
+  void deployments_known() { deployments_known_ = true; }
+
+  /// Decides what is due, every 100 ms, until close(). Spawn it once.
+  [[nodiscard]] Task<> run();
+  void close() noexcept;
+
+  void joined(wire::Peer& peer) override;
+  void received(wire::Peer& peer, const wire::Frame& frame) override;
+  void left(wire::Peer& peer, std::string_view reason, bool replaced) override;
+  void replica_ready(const wire::RevisionKey& revision, const ReplicaRecord& replica) override;
+  void replica_not_ready(const wire::RevisionKey& revision, const ReplicaRecord& replica,
+                         std::string_view reason) override;
+  void scaled(const wire::RevisionKey& revision, const Change& change,
+              TimePoint patched_at) override;
+
+  using Subjects = std::map<wire::RevisionKey, std::unique_ptr<Subject>>;
+  [[nodiscard]] const Subjects& subjects() const noexcept { return subjects_; }
+  [[nodiscard]] Registry& registry() noexcept { return registry_; }
+  [[nodiscard]] const DecisionLog& log() const noexcept { return log_; }
+  [[nodiscard]] const Scaler& scaler() const noexcept { return scaler_; }
+  [[nodiscard]] control::EventLog& events() noexcept { return events_; }
+  [[nodiscard]] std::uint64_t epoch() const noexcept { return epoch_; }
+
+ private:
+  void tick(TimePoint now);
+  void poke(wire::Peer& activator, const wire::Poke& frame);
+  void stats(wire::Peer& peer, const wire::Stats& frame);
+  void decide_on(Subject& subject, std::optional<std::uint32_t> parked, TimePoint now);
+  void apply(Subject& subject, const Observation& seen, const Decision& decision, TimePoint now);
+  [[nodiscard]] Observation observe(const Subject& subject, TimePoint now) const;
+  [[nodiscard]] bool demand_known(const Subject& subject) const;
+
+  Clock& clock_;
+  std::uint64_t epoch_;
+  control::EventLog events_;
+  DecisionLog log_;
+  Registry registry_;
+  Scaler scaler_;
+  Subjects subjects_;
+  std::map<wire::RevisionKey, std::uint32_t> early_pokes_;  // of revisions not known yet
+  std::unique_ptr<Timer> timer_;
+  bool deployments_known_ = false;
+  bool closed_ = false;
+};
+
+}  // namespace pilotlight::autoscaler

@@ -1,0 +1,68 @@
+// pilotlight-autoscaler: decides how many replicas every revision has. See `--help`.
+
+#include <cstdio>
+#include <fstream>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "autoscaler/app.h"
+#include "common/base/log.h"
+
+namespace {
+
+constexpr int kExitStart = 1;
+constexpr int kExitConfig = 78;  // EX_CONFIG
+
+int refuse(const std::string& problem, int code) {
+  std::fprintf(stderr, "pilotlight-autoscaler: %s\n", problem.c_str());
+  return code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using namespace pilotlight;
+  std::string kube;
+  std::string token_file;
+  std::string address = "127.0.0.1";
+  std::string level = "info";
+  autoscaler::Options options;
+  CLI::App cli("Decides how many replicas every revision has.", "pilotlight-autoscaler");
+  cli.set_version_flag("--version", "pilotlight-autoscaler " PILOTLIGHT_VERSION);
+  cli.add_option("--kube", kube, "Kubernetes API, http://ip:port")->required();
+  cli.add_option("--token-file", token_file, "Bearer token, also what the wire's HELLO must carry");
+  cli.add_option("--address", address, "IP to listen on")->capture_default_str();
+  cli.add_option("--wire-port", options.wire_port, "0 picks one")->capture_default_str();
+  cli.add_option("--admin-port", options.admin_port, "/status, /events")->capture_default_str();
+  cli.add_option("--metrics-port", options.metrics_port, "/metrics")->capture_default_str();
+  cli.add_option("--log-level", level, "debug, info, warn, error or off")
+      ->check(CLI::IsMember({"debug", "info", "warn", "error", "off"}))
+      ->capture_default_str();
+  try {
+    cli.parse(argc, argv);
+  } catch (const CLI::ParseError& end) {
+    return cli.exit(end) == 0 ? 0 : kExitConfig;
+  }
+  auto access = kube::parse_access(kube, token_file);
+  if (access.has_error()) return refuse("--kube: " + access.error(), kExitConfig);
+  options.kube = *access;
+  ErrorCode ec;
+  options.address = asio::ip::make_address(address, ec);
+  if (ec) return refuse("--address: got \"" + address + "\", expected an IP", kExitConfig);
+  if (!token_file.empty()) {
+    std::ifstream file(token_file);
+    if (!(file >> options.token)) {
+      return refuse("--token-file: cannot read a token from " + token_file, kExitConfig);
+    }
+  }
+  start_logging("pilotlight-autoscaler", parse_log_level(level, LogLevel::info));
+  int code = kExitStart;
+  {
+    autoscaler::App app(options);
+    const auto problem = app.bind();
+    code = problem ? refuse(*problem, kExitStart) : app.run();
+  }
+  stop_logging();
+  return code;
+}

@@ -1,0 +1,314 @@
+#include "autoscaler/registry.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/base/log.h"
+
+namespace pilotlight::autoscaler {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration kReturnTime = 1s;  // for a sidecar whose connection broke
+constexpr std::size_t kReadyTimes = 32;
+
+std::uint64_t percentile(std::deque<std::uint64_t> values, std::size_t percent) {
+  if (values.empty()) return 0;
+  std::sort(values.begin(), values.end());
+  return values[(values.size() - 1) * percent / 100];
+}
+
+std::string_view text_of(wire::NotReadyReason reason) noexcept {
+  switch (reason) {
+    case wire::NotReadyReason::starting: return "starting";
+    case wire::NotReadyReason::probe_failed: return "probe failed";
+    case wire::NotReadyReason::app_gone: return "app gone";
+    case wire::NotReadyReason::draining: return "draining";
+  }
+  return "not ready";
+}
+
+}  // namespace
+
+std::string_view to_string(ReplicaPhase phase) noexcept {
+  switch (phase) {
+    case ReplicaPhase::unready: return "unready";
+    case ReplicaPhase::ready: return "ready";
+    case ReplicaPhase::draining: return "draining";
+  }
+  return "unknown";
+}
+
+Registry::Registry(std::uint64_t server_epoch, RegistryListener& listener)
+    : server_epoch_(server_epoch), listener_(listener) {}
+
+void Registry::joined(wire::Peer& peer) {
+  const wire::Hello& hello = peer.hello();
+  if (hello.role == wire::Role::activator) {
+    activators_.insert(&peer);
+    for (auto& [key, group] : groups_) {
+      peer.put_endpoints(endpoints_of(key, group));
+      for (auto& [name, entry] : group.entries) {
+        if (entry.record.phase == ReplicaPhase::draining) send_drain(key, entry, peer);
+      }
+    }
+    return;
+  }
+  Group& group = groups_[hello.revision];
+  const auto [place, added] = group.entries.try_emplace(hello.replica);
+  Entry& entry = place->second;
+  const bool restarted = !added && entry.record.epoch != hello.epoch;
+  if (restarted) {
+    const ReplicaRecord former = std::exchange(entry, Entry()).record;
+    if (former.phase == ReplicaPhase::ready) {
+      listener_.replica_not_ready(hello.revision, former, "restarted");
+    }
+  }
+  entry.peer = &peer;
+  entry.gone_since.reset();
+  entry.record.name = hello.replica;
+  entry.record.address = hello.address;
+  entry.record.epoch = hello.epoch;
+  if (restarted) push(hello.revision);
+}
+
+void Registry::left(wire::Peer& peer, bool replaced, TimePoint now) {
+  if (peer.hello().role == wire::Role::activator) return activator_left(peer);
+  if (!replaced) sidecar_left(peer, now);
+}
+
+void Registry::activator_left(wire::Peer& peer) {
+  activators_.erase(&peer);
+  for (auto& [key, group] : groups_) {
+    for (auto& [name, entry] : group.entries) {
+      if (entry.fence.erase(&peer) != 0 && entry.fence.empty()) finish_fence(key, entry);
+    }
+  }
+}
+
+void Registry::sidecar_left(wire::Peer& peer, TimePoint now) {
+  const auto group = groups_.find(peer.hello().revision);
+  if (group == groups_.end()) return;
+  const auto place = group->second.entries.find(peer.hello().replica);
+  if (place == group->second.entries.end() || place->second.peer != &peer) return;
+  place->second.peer = nullptr;
+  if (place->second.record.phase == ReplicaPhase::ready) {
+    place->second.gone_since = now;
+    return;
+  }
+  const bool listed = place->second.record.phase == ReplicaPhase::draining;
+  group->second.entries.erase(place);
+  if (listed) push(group->first);
+}
+
+void Registry::advance(TimePoint now) {
+  for (auto& [key, group] : groups_) {
+    std::vector<ReplicaRecord> gone;
+    for (auto place = group.entries.begin(); place != group.entries.end();) {
+      if (place->second.gone_since && now - *place->second.gone_since >= kReturnTime) {
+        gone.push_back(std::move(place->second.record));
+        place = group.entries.erase(place);
+      } else {
+        ++place;
+      }
+    }
+    const bool completed = settle_complete(group, now >= group.complete_at);
+    if (!gone.empty() || completed) push(key);
+    for (const ReplicaRecord& record : gone) {
+      listener_.replica_not_ready(key, record, "connection lost");
+    }
+  }
+  std::erase_if(groups_, [](const auto& item) {
+    return !item.second.tracked && item.second.entries.empty() &&
+           item.second.slice_addresses.empty();
+  });
+}
+
+/// What a sidecar says counts for the replica and epoch that its HELLO named.
+Registry::Entry* Registry::entry_of(const wire::Peer& sidecar, std::uint64_t epoch) {
+  const auto group = groups_.find(sidecar.hello().revision);
+  if (group == groups_.end()) return nullptr;
+  const auto place = group->second.entries.find(sidecar.hello().replica);
+  if (place == group->second.entries.end()) return nullptr;
+  if (place->second.record.epoch != epoch || place->second.peer != &sidecar) return nullptr;
+  return &place->second;
+}
+
+void Registry::ready(wire::Peer& sidecar, const wire::Ready& frame) {
+  Entry* entry = entry_of(sidecar, frame.epoch);
+  if (entry == nullptr) return;
+  const wire::RevisionKey& key = sidecar.hello().revision;
+  const bool was_ready = entry->record.phase == ReplicaPhase::ready;
+  entry->record.phase = ReplicaPhase::ready;
+  entry->record.capacity = frame.capacity;
+  entry->record.replica_class = frame.replica_class;
+  entry->record.listen_us = frame.listen_us;
+  entry->record.ready_us = frame.ready_us;
+  entry->fence.clear();
+  Group& group = groups_[key];
+  if (!was_ready) {
+    group.ready_times_us.push_back(frame.ready_us);
+    if (group.ready_times_us.size() > kReadyTimes) group.ready_times_us.pop_front();
+  }
+  settle_complete(group, false);
+  push(key);
+  if (!was_ready) listener_.replica_ready(key, ReplicaRecord(entry->record));
+}
+
+void Registry::not_ready(wire::Peer& sidecar, const wire::NotReady& frame) {
+  Entry* entry = entry_of(sidecar, frame.epoch);
+  if (entry == nullptr) return;
+  const wire::RevisionKey& key = sidecar.hello().revision;
+  const ReplicaPhase before = entry->record.phase;
+  if (frame.reason != wire::NotReadyReason::draining) {
+    entry->record.phase = ReplicaPhase::unready;
+    entry->fence.clear();
+    if (before != ReplicaPhase::unready) push(key);
+  } else if (before != ReplicaPhase::draining) {
+    entry->record.phase = ReplicaPhase::draining;
+    push(key);
+    for (wire::Peer* activator : activators_) send_drain(key, *entry, *activator);
+    if (entry->fence.empty()) finish_fence(key, *entry);
+  } else if (entry->fence.empty()) {
+    finish_fence(key, *entry);  // asked again after a reconnect
+  }
+  if (before != ReplicaPhase::ready) return;
+  const std::string reason = frame.text.empty() ? std::string(text_of(frame.reason)) : frame.text;
+  listener_.replica_not_ready(key, ReplicaRecord(entry->record), reason);
+}
+
+void Registry::send_drain(const wire::RevisionKey& key, Entry& entry, wire::Peer& activator) {
+  wire::Drain drain;
+  drain.revision = key;
+  drain.replica = entry.record.name;
+  drain.epoch = entry.record.epoch;
+  entry.fence.insert(&activator);
+  activator.send(drain);
+}
+
+void Registry::drained(wire::Peer& activator, const wire::Drained& frame) {
+  const auto group = groups_.find(frame.revision);
+  if (group == groups_.end()) return;
+  const auto place = group->second.entries.find(frame.replica);
+  if (place == group->second.entries.end()) return;
+  Entry& entry = place->second;
+  if (entry.record.epoch != frame.epoch || entry.fence.erase(&activator) == 0) return;
+  if (entry.fence.empty()) finish_fence(group->first, entry);
+}
+
+void Registry::finish_fence(const wire::RevisionKey& key, Entry& entry) {
+  if (entry.peer == nullptr || entry.record.phase != ReplicaPhase::draining) return;
+  wire::Drained drained;
+  drained.revision = key;
+  drained.replica = entry.record.name;
+  drained.epoch = entry.record.epoch;
+  entry.peer->send(drained);
+}
+
+void Registry::track(const wire::RevisionKey& key, Duration stable_window, TimePoint now) {
+  Group& group = groups_[key];
+  if (group.tracked) return;
+  group.tracked = true;
+  group.complete_at = now + stable_window;
+  settle_complete(group, false);
+  push(key);
+}
+
+void Registry::untrack(const wire::RevisionKey& key) {
+  const auto group = groups_.find(key);
+  if (group == groups_.end()) return;
+  group->second.tracked = false;
+  group->second.complete = true;  // no Deployment: what is left is all there is
+  push(key);
+}
+
+void Registry::set_slice_addresses(const wire::RevisionKey& key, std::set<std::string> addresses) {
+  Group& group = groups_[key];
+  group.slice_addresses = std::move(addresses);
+  if (settle_complete(group, false)) push(key);
+}
+
+void Registry::slices_known() {
+  slices_known_ = true;
+  for (auto& [key, group] : groups_) {
+    if (settle_complete(group, false)) push(key);
+  }
+}
+
+/// @return whether the revision's set has just become complete.
+bool Registry::settle_complete(Group& group, bool overdue) {
+  if (group.complete || !group.tracked) return false;
+  const auto has_said_ready = [&group](const std::string& address) {
+    return std::any_of(group.entries.begin(), group.entries.end(), [&address](const auto& item) {
+      return item.second.record.address == address &&
+             item.second.record.phase != ReplicaPhase::unready;
+    });
+  };
+  const bool all = slices_known_ && std::all_of(group.slice_addresses.begin(),
+                                                group.slice_addresses.end(), has_said_ready);
+  group.complete = all || overdue;
+  return group.complete;
+}
+
+wire::Endpoints Registry::endpoints_of(const wire::RevisionKey& key, const Group& group) {
+  wire::Endpoints out;
+  out.revision = key;
+  out.server_epoch = server_epoch_;
+  out.generation = ++generation_;
+  out.complete = group.complete;
+  out.ready_p50_us = percentile(group.ready_times_us, 50);
+  out.ready_p95_us = percentile(group.ready_times_us, 95);
+  for (const auto& [name, entry] : group.entries) {
+    if (entry.record.phase == ReplicaPhase::unready) continue;
+    wire::Replica& replica = out.replicas.emplace_back();
+    replica.name = name;
+    replica.address = entry.record.address;
+    replica.epoch = entry.record.epoch;
+    replica.capacity = entry.record.capacity;
+    replica.replica_class = entry.record.replica_class;
+    replica.state = entry.record.phase == ReplicaPhase::ready ? wire::ReplicaState::ready
+                                                              : wire::ReplicaState::draining;
+  }
+  return out;
+}
+
+void Registry::push(const wire::RevisionKey& key) {
+  const wire::Endpoints endpoints = endpoints_of(key, groups_[key]);
+  for (wire::Peer* activator : activators_) activator->put_endpoints(endpoints);
+}
+
+void Registry::repeat(const wire::RevisionKey& key, wire::Peer& activator) {
+  const auto group = groups_.find(key);
+  if (group != groups_.end()) activator.put_endpoints(endpoints_of(key, group->second));
+}
+
+const Registry::Group* Registry::group_of(const wire::RevisionKey& key) const {
+  const auto group = groups_.find(key);
+  return group == groups_.end() ? nullptr : &group->second;
+}
+
+std::int32_t Registry::ready_count(const wire::RevisionKey& key) const {
+  const Group* group = group_of(key);
+  if (group == nullptr) return 0;
+  return static_cast<std::int32_t>(std::count_if(
+      group->entries.begin(), group->entries.end(),
+      [](const auto& item) { return item.second.record.phase == ReplicaPhase::ready; }));
+}
+
+std::vector<ReplicaRecord> Registry::replicas(const wire::RevisionKey& key) const {
+  std::vector<ReplicaRecord> out;
+  const Group* group = group_of(key);
+  if (group == nullptr) return out;
+  for (const auto& [name, entry] : group->entries) out.push_back(entry.record);
+  return out;
+}
+
+bool Registry::has_sidecars(const wire::RevisionKey& key) const {
+  const Group* group = group_of(key);
+  return group != nullptr &&
+         std::any_of(group->entries.begin(), group->entries.end(),
+                     [](const auto& item) { return item.second.peer != nullptr; });
+}
+
+}  // namespace pilotlight::autoscaler

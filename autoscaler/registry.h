@@ -1,0 +1,120 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/wire/server.h"
+
+namespace pilotlight::autoscaler {
+
+enum class ReplicaPhase { unready, ready, draining };
+
+/// "unready", "ready", "draining": the word in `status`.
+[[nodiscard]] std::string_view to_string(ReplicaPhase phase) noexcept;
+
+/// One replica as its sidecar last described it.
+struct ReplicaRecord {
+  std::string name;
+  std::string address;
+  std::uint64_t epoch = 0;
+  std::uint32_t capacity = 0;
+  wire::ReplicaClass replica_class = wire::ReplicaClass::full;
+  ReplicaPhase phase = ReplicaPhase::unready;
+  std::uint64_t listen_us = 0;
+  std::uint64_t ready_us = 0;
+};
+
+/// Hears of changes, for events and decisions. Called after the change.
+class RegistryListener {
+ public:
+  virtual ~RegistryListener() = default;
+  virtual void replica_ready(const wire::RevisionKey& revision, const ReplicaRecord& replica) = 0;
+  virtual void replica_not_ready(const wire::RevisionKey& revision, const ReplicaRecord& replica,
+                                 std::string_view reason) = 0;
+};
+
+/// Which replicas are ready, as their sidecars say over the wire, and what each activator is told
+/// about it.
+///
+/// Every change goes out to every activator at once, as a whole set of the revision. A sidecar is
+/// believed about its own epoch only; one whose connection breaks stays listed for 1 s, because a
+/// reconnect takes less. Draining is a fence: every activator is sent DRAIN, and when each has
+/// answered or is gone the sidecar is told DRAINED. After a start of the autoscaler the sets of a
+/// revision are not `complete` until every address that its EndpointSlices call ready has said
+/// READY, or one stable window has passed.
+///
+/// Peers are borrowed between joined() and left(). One shard; pure but for what it sends.
+class Registry {
+ public:
+  Registry(std::uint64_t server_epoch, RegistryListener& listener);
+
+  void joined(wire::Peer& peer);
+  /// @return what joined() said of it stays true of a newer connection when `replaced`.
+  void left(wire::Peer& peer, bool replaced, TimePoint now);
+
+  void ready(wire::Peer& sidecar, const wire::Ready& frame);
+  void not_ready(wire::Peer& sidecar, const wire::NotReady& frame);
+  void drained(wire::Peer& activator, const wire::Drained& frame);
+
+  /// There is a Deployment for it: activators are told of it even while it has no replica.
+  void track(const wire::RevisionKey& revision, Duration stable_window, TimePoint now);
+  void untrack(const wire::RevisionKey& revision);
+
+  /// The "ip:port" of every endpoint that the revision's EndpointSlices call ready.
+  void set_slice_addresses(const wire::RevisionKey& revision, std::set<std::string> addresses);
+  /// All EndpointSlices that exist have been told of.
+  void slices_known();
+
+  /// Lets go of sidecars that did not come back. Call it several times a second.
+  void advance(TimePoint now);
+
+  /// Sends the revision's set again to an activator that seems to have missed it.
+  void repeat(const wire::RevisionKey& revision, wire::Peer& activator);
+
+  [[nodiscard]] std::int32_t ready_count(const wire::RevisionKey& revision) const;
+  [[nodiscard]] std::vector<ReplicaRecord> replicas(const wire::RevisionKey& revision) const;
+  [[nodiscard]] std::size_t activators() const noexcept { return activators_.size(); }
+  [[nodiscard]] bool has_sidecars(const wire::RevisionKey& revision) const;
+
+ private:
+  struct Entry {
+    ReplicaRecord record;
+    wire::Peer* peer = nullptr;
+    std::optional<TimePoint> gone_since;
+    std::set<wire::Peer*> fence;  // activators that have not answered DRAIN
+  };
+  struct Group {
+    std::map<std::string, Entry> entries;  // by replica name
+    std::set<std::string> slice_addresses;
+    std::deque<std::uint64_t> ready_times_us;  // the last 32
+    bool tracked = false;
+    bool complete = false;
+    TimePoint complete_at = TimePoint::max();  // at the latest
+  };
+
+  [[nodiscard]] Entry* entry_of(const wire::Peer& sidecar, std::uint64_t epoch);
+  [[nodiscard]] const Group* group_of(const wire::RevisionKey& revision) const;
+  [[nodiscard]] wire::Endpoints endpoints_of(const wire::RevisionKey& key, const Group& group);
+  void push(const wire::RevisionKey& key);
+  bool settle_complete(Group& group, bool overdue);
+  void send_drain(const wire::RevisionKey& key, Entry& entry, wire::Peer& activator);
+  void finish_fence(const wire::RevisionKey& key, Entry& entry);
+  void sidecar_left(wire::Peer& peer, TimePoint now);
+  void activator_left(wire::Peer& peer);
+
+  std::uint64_t server_epoch_;
+  RegistryListener& listener_;
+  std::map<wire::RevisionKey, Group> groups_;
+  std::set<wire::Peer*> activators_;
+  std::uint64_t generation_ = 0;
+  bool slices_known_ = false;
+};
+
+}  // namespace pilotlight::autoscaler

@@ -1,0 +1,110 @@
+#include "autoscaler/status.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "common/metrics/exposition.h"
+
+namespace pilotlight::autoscaler {
+namespace {
+
+using nlohmann::json;
+
+json decision_of(const LoggedDecision& decision) {
+  json inputs = {{"stable", decision.stable}, {"panic", decision.panic},
+                 {"target", decision.target}, {"ready", decision.ready},
+                 {"replicas", decision.from}, {"present", decision.present},
+                 {"parked", decision.parked}};
+  return json{{"ms", decision.unix_ms},
+              {"reason", to_string(decision.reason)},
+              {"inputs", std::move(inputs)},
+              {"desired", decision.desired}};
+}
+
+json revision_of(Loop& loop, const Subject& subject) {
+  json out = {{"namespace", subject.view.key.name_space},
+              {"revision", subject.view.key.revision},
+              {"service", subject.view.service},
+              {"desired", subject.desired},
+              {"ready", loop.registry().ready_count(subject.view.key)},
+              {"stable", subject.last.stable},
+              {"panic", subject.last.panic},
+              {"wakes", subject.wakes},
+              {"panicking", subject.last.panicking},
+              {"excess_burst_capacity", subject.last.excess_burst_capacity},
+              {"replicas", json::array()},
+              {"decisions", json::array()}};
+  for (const ReplicaRecord& replica : loop.registry().replicas(subject.view.key)) {
+    out["replicas"].push_back({{"name", replica.name},
+                               {"address", replica.address},
+                               {"state", to_string(replica.phase)},
+                               {"capacity", replica.capacity}});
+  }
+  for (const LoggedDecision& decision : loop.log().of(subject.view.key)) {
+    out["decisions"].push_back(decision_of(decision));
+  }
+  return out;
+}
+
+/// One number per revision.
+template <class Read>
+std::vector<Sample> per_revision(const Loop& loop, Read read) {
+  std::vector<Sample> samples;
+  for (const auto& [key, subject] : loop.subjects()) {
+    Sample& sample = samples.emplace_back();
+    sample.labels = {{"namespace", key.name_space}, {"revision", key.revision}};
+    sample.value = static_cast<double>(read(*subject));
+  }
+  return samples;
+}
+
+}  // namespace
+
+std::string status_json(Loop& loop) {
+  json out = {{"epoch", fmt::to_string(loop.epoch())},
+              {"activators", loop.registry().activators()},
+              {"revisions", json::array()}};
+  for (const auto& [key, subject] : loop.subjects()) {
+    out["revisions"].push_back(revision_of(loop, *subject));
+  }
+  return out.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::string metrics_text(Loop& loop, const wire::ServerCounts& wire) {
+  Exposition out;
+  out.gauge("pilotlight_revision_desired_replicas", "Replicas that the last decision asked for.",
+            per_revision(loop, [](const Subject& s) { return s.desired; }));
+  out.gauge("pilotlight_revision_ready_replicas", "Replicas that said READY and do not drain.",
+            per_revision(loop, [&loop](const Subject& s) {
+              return loop.registry().ready_count(s.view.key);
+            }));
+  out.gauge("pilotlight_revision_demand_stable",
+            "Average demand over the stable window, in requests or requests per second.",
+            per_revision(loop, [](const Subject& s) { return s.last.stable; }));
+  out.gauge("pilotlight_revision_demand_panic",
+            "Average demand over the panic window, in requests or requests per second.",
+            per_revision(loop, [](const Subject& s) { return s.last.panic; }));
+  out.gauge(
+      "pilotlight_revision_demand_target", "Demand wanted per replica.",
+      per_revision(loop, [](const Subject& s) { return s.view.policy.target_per_replica(); }));
+  out.gauge("pilotlight_revision_panicking", "1 while in panic mode.",
+            per_revision(loop, [](const Subject& s) { return s.last.panicking ? 1 : 0; }));
+  out.counter("pilotlight_revision_wakes_total", "From zero replicas to some.",
+              per_revision(loop, [](const Subject& s) { return s.wakes; }));
+  out.counter("pilotlight_scale_patches_total", "Scale changes that the API took.",
+              loop.scaler().patches());
+  out.counter("pilotlight_scale_failures_total", "Scale changes that failed and were tried again.",
+              loop.scaler().failures());
+  out.gauge("pilotlight_activators", "Activators connected.",
+            static_cast<double>(loop.registry().activators()));
+  out.counter("pilotlight_wire_connections_total", "Connections accepted.", wire.accepted);
+  out.counter("pilotlight_wire_refused_total", "Connections whose HELLO was refused.",
+              wire.refused);
+  out.counter("pilotlight_wire_bad_frames_total", "Connections ended by bytes that are no frame.",
+              wire.bad_frames);
+  out.counter("pilotlight_wire_skipped_frames_total", "Frames of unknown type.", wire.skipped);
+  out.counter("pilotlight_wire_frames_total", "Frames received.", wire.frames);
+  return out.text();
+}
+
+}  // namespace pilotlight::autoscaler

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "autoscaler/collector.h"
+#include "autoscaler/decider.h"
+#include "common/wire/frames.h"
+#include "config/scaling_policy.h"
+
+namespace pilotlight::autoscaler {
+
+/// A revision's Deployment as the decisions need it.
+struct SubjectView {
+  wire::RevisionKey key;
+  std::string service;
+  std::string deployment;
+  std::int32_t replicas = 0;    ///< spec.replicas
+  std::int64_t generation = 1;  ///< 1: nobody has scaled it since it was made.
+  config::ScalingPolicy policy;
+};
+
+/// One revision under the autoscaler's control.
+struct Subject {
+  explicit Subject(TimePoint now) : collector(now) {}
+
+  SubjectView view;
+  Policy policy;
+  Collector collector;
+  DeciderState state;
+  Decision last;             ///< The newest decision.
+  std::int32_t desired = 0;  ///< What was last wanted.
+  std::uint64_t wakes = 0;   ///< From zero to some.
+  TimePoint next_tick{};
+
+  /// An event of the watch that still shows `from` shortly after a patch is old news.
+  struct Patched {
+    std::int32_t from = 0;
+    TimePoint until{};
+  };
+  std::optional<Patched> patched;
+};
+
+/// The rules as plain numbers, and what is measured for them.
+[[nodiscard]] Policy policy_of(const config::ScalingPolicy& scaling);
+[[nodiscard]] WindowShape shape_of(const config::ScalingPolicy& scaling);
+
+/// "concurrency" or "rps".
+[[nodiscard]] std::string_view metric_name(const config::ScalingPolicy& scaling) noexcept;
+
+}  // namespace pilotlight::autoscaler

@@ -1,0 +1,197 @@
+#include "autoscaler/collector.h"
+
+#include <gtest/gtest.h>
+
+namespace pilotlight::autoscaler {
+namespace {
+
+using namespace std::chrono_literals;
+
+const TimePoint kStart{1000s};
+
+SourceId source(wire::Role role, std::uint64_t epoch = 1) {
+  SourceId id;
+  id.role = role;
+  id.replica = "x";
+  id.epoch = epoch;
+  return id;
+}
+
+/// A process with a meter, whose clock runs `skew` ahead of ours.
+class Sender {
+ public:
+  explicit Sender(wire::Role role, std::uint64_t epoch = 1, Duration skew = {})
+      : id(source(role, epoch)), skew_(skew), meter_(kStart + skew) {}
+
+  void arrive(Duration at, Via via = Via::client) { meter_.arrived(kStart + skew_ + at, via); }
+  void leave(Duration at, Via via = Via::client) { meter_.departed(kStart + skew_ + at, via); }
+  void report(Collector& to, Duration at, Duration delay = {}) const {
+    wire::Stats stats;
+    stats.load = meter_.snapshot(kStart + skew_ + at);
+    to.report(id, stats, kStart + at + delay);
+    to.advance(kStart + at + delay, true);
+  }
+
+  const SourceId id;
+
+ private:
+  Duration skew_;
+  ConcurrencyMeter meter_;
+};
+
+TEST(Collector, AConstantLoadReadsAsItselfWhateverTheRhythmOfReports) {
+  for (const Duration period : {100ms, 250ms, 430ms, 1000ms}) {
+    Collector collector(kStart);
+    Sender activator(wire::Role::activator, 1, 17h);
+    activator.report(collector, 0ms);
+    for (int i = 0; i < 7; ++i) activator.arrive(0ms);
+    int n = 0;
+    for (Duration at = period; at <= 20s; at += period) {
+      activator.report(collector, at, Duration(++n % 3 == 0 ? 20ms : 1ms));
+    }
+    EXPECT_NEAR(collector.stable(), 7, 0.15) << period.count();
+    EXPECT_NEAR(collector.panic(), 7, 0.15) << period.count();
+  }
+}
+
+TEST(Collector, TheFirstReportOfASourceIsOnlyAMark) {
+  Collector collector(kStart);
+  Sender activator(wire::Role::activator);
+  activator.arrive(0s);
+  activator.report(collector, 500s);  // hours of history of a sender that found us now
+  collector.advance(kStart + 502s, true);
+  EXPECT_EQ(collector.stable(), 0);
+}
+
+TEST(Collector, WindowsDoNotBeginWithHalfASecond) {
+  Collector collector(kStart);
+  Sender activator(wire::Role::activator);
+  activator.arrive(0s);
+  for (Duration at = 700ms; at <= 5250ms; at += 250ms) activator.report(collector, at);
+  EXPECT_NEAR(collector.stable(), 1, 1e-6) << "as after a restart of the autoscaler";
+}
+
+TEST(Collector, WhatAnActivatorSentIsCountedOnce) {
+  Collector collector(kStart);
+  Sender activator(wire::Role::activator);
+  Sender sidecar(wire::Role::sidecar);
+  activator.report(collector, 0s);
+  sidecar.report(collector, 0s);
+  activator.arrive(0s);
+  sidecar.arrive(0s, Via::activator);
+  sidecar.arrive(0s, Via::client);  // straight to the replica
+  for (Duration at = 250ms; at <= 10s; at += 250ms) {
+    activator.report(collector, at);
+    sidecar.report(collector, at);
+  }
+  EXPECT_NEAR(collector.stable(), 2, 1e-6);
+}
+
+TEST(Collector, ASecondIsWholeBeforeItCounts) {
+  Collector collector(kStart);
+  Sender activator(wire::Role::activator);
+  activator.report(collector, 0s);
+  for (int i = 0; i < 10; ++i) activator.arrive(0s);
+  activator.report(collector, 900ms);
+  EXPECT_EQ(collector.panic(), 0) << "the first second is not over";
+  activator.report(collector, 1150ms);
+  EXPECT_NEAR(collector.panic(), 10, 1e-6);
+  activator.report(collector, 1900ms);
+  EXPECT_NEAR(collector.panic(), 10, 1e-6) << "the second one is not over";
+}
+
+TEST(Collector, ALateReporterHoldsASecondForThreeQuartersOfOneAtMost) {
+  Collector collector(kStart);
+  Sender quick(wire::Role::activator, 1);
+  Sender slow(wire::Role::activator, 2);
+  quick.report(collector, 0s);
+  slow.report(collector, 0s);
+  quick.arrive(0s);
+  slow.arrive(0s);
+  quick.report(collector, 1700ms);
+  EXPECT_EQ(collector.panic(), 0);
+  quick.report(collector, 1800ms);
+  EXPECT_NEAR(collector.panic(), 1, 1e-6);
+  slow.report(collector, 1900ms);
+  EXPECT_NEAR(collector.panic(), 2, 1e-6) << "what comes late is added to its second";
+}
+
+TEST(Collector, AfterAWindowOfSilenceNewLoadCountsInFullAtOnce) {
+  Collector collector(kStart);
+  Sender activator(wire::Role::activator);
+  Duration at = 0s;
+  for (; at <= 70s; at += 250ms) activator.report(collector, at);
+  activator.arrive(71s);
+  activator.report(collector, 71s);
+  activator.report(collector, 72s);
+  activator.report(collector, 72250ms);
+  EXPECT_NEAR(collector.stable(), 1, 1e-6) << "not a sixtieth";
+}
+
+TEST(Collector, LoadThatEndedFadesSecondBySecond) {
+  Collector collector(kStart);
+  Sender activator(wire::Role::activator);
+  activator.report(collector, 0s);
+  activator.arrive(0s);
+  Duration at = 250ms;
+  for (; at <= 60s; at += 250ms) activator.report(collector, at);
+  activator.leave(60s);
+  for (; at <= 90250ms; at += 250ms) activator.report(collector, at);
+  EXPECT_NEAR(collector.stable(), 0.5, 0.02);
+  for (; at <= 121s; at += 250ms) activator.report(collector, at);
+  EXPECT_EQ(collector.stable(), 0);
+}
+
+TEST(Collector, ALostSourceIsNotPresentAndResumesWithoutLoss) {
+  Collector collector(kStart);
+  Sender activator(wire::Role::activator);
+  activator.report(collector, 0s);
+  activator.arrive(0s);
+  activator.report(collector, 1s);
+  EXPECT_EQ(collector.present(kStart + 1s), 1U);
+  collector.lost(activator.id, kStart + 1s);
+  EXPECT_EQ(collector.present(kStart + 1s), 0U);
+  EXPECT_FALSE(collector.has_sources());
+  activator.report(collector, 4250ms);
+  EXPECT_NEAR(collector.stable(), 1, 1e-6);
+}
+
+TEST(Collector, CountsArrivalsWhenAskedForRequestsPerSecond) {
+  Collector collector(kStart);
+  WindowShape shape;
+  shape.metric = WindowShape::Metric::rps;
+  collector.reshape(shape);
+  Sender activator(wire::Role::activator);
+  activator.report(collector, 0s);
+  for (Duration at = 100ms; at <= 10s; at += 100ms) {
+    activator.arrive(at);
+    activator.leave(at);
+    activator.report(collector, at);
+  }
+  EXPECT_NEAR(collector.stable(), 10, 0.2);
+}
+
+TEST(Collector, CountersThatGoBackAreANewMark) {
+  Collector collector(kStart);
+  Sender first(wire::Role::activator);
+  first.arrive(0s);
+  first.report(collector, 2s);
+  const Sender again(wire::Role::activator);
+  again.report(collector, 3s);
+  collector.advance(kStart + 5s, true);
+  EXPECT_EQ(collector.stable(), 0);
+}
+
+TEST(Collector, NobodyConnectedMeansNoSecondIsRecorded) {
+  Collector collector(kStart);
+  Sender activator(wire::Role::activator);
+  activator.report(collector, 0s);
+  activator.arrive(0s);
+  for (Duration at = 250ms; at <= 10250ms; at += 250ms) activator.report(collector, at);
+  collector.lost(activator.id, kStart + 10250ms);
+  collector.advance(kStart + 15s, false);
+  EXPECT_NEAR(collector.stable(), 1, 0.1) << "unknown is not zero";
+}
+
+}  // namespace
+}  // namespace pilotlight::autoscaler

@@ -1,0 +1,266 @@
+#include "autoscaler/loop.h"
+
+#include <deque>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "autoscaler/status.h"
+#include "tests/autoscaler/fake_peer.h"
+#include "tests/support/sim_clock.h"
+
+namespace pilotlight::autoscaler {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// An API that does what it is told, or fails as often as `failures` says.
+struct FakeTarget final : ScaleTarget {
+  Task<Result<>> set_replicas(std::string, std::string deployment, std::int32_t n) override {
+    if (failures > 0) {
+      --failures;
+      co_return FlowError::conflict;
+    }
+    if (missing) co_return FlowError::not_found;
+    calls.emplace_back(deployment, n);
+    co_return Result<>();
+  }
+  std::vector<std::pair<std::string, std::int32_t>> calls;
+  int failures = 0;
+  bool missing = false;
+};
+
+class LoopTest : public ::testing::Test {
+ protected:
+  LoopTest() { clock.advance(1000s); }
+
+  ~LoopTest() override {
+    loop.close();
+    clock.settle();
+    EXPECT_EQ(scope.size(), 0U);
+  }
+
+  void start() { scope.spawn(loop.run()); }
+
+  SubjectView view(std::int32_t replicas, std::int64_t generation = 1) {
+    SubjectView out;
+    out.key = key;
+    out.service = "iris";
+    out.deployment = "iris-00001-deployment";
+    out.replicas = replicas;
+    out.generation = generation;
+    out.policy.container_concurrency = 4;
+    out.policy.initial_scale = 0;
+    return out;
+  }
+
+  void poke(std::uint32_t parked) {
+    wire::Poke frame;
+    frame.revision = key;
+    frame.parked = parked;
+    loop.received(activator, frame);
+    clock.settle();
+  }
+
+  void ready(FakePeer& sidecar) {
+    loop.joined(sidecar);
+    wire::Ready frame;
+    frame.epoch = sidecar.hello().epoch;
+    frame.capacity = 4;
+    loop.received(sidecar, frame);
+  }
+
+  /// Four reports a second for `length`, with that many requests in flight; the API's echo of what
+  /// was asked for follows at once.
+  void run_load(std::uint32_t in_flight, Duration length) {
+    for (Duration passed{}; passed < length; passed += 250ms) {
+      clock.advance(250ms);
+      stats.revision = key;
+      stats.epoch = activator.hello().epoch;
+      stats.load.at_us += 250'000;
+      stats.load.concurrency_us += 250'000ULL * in_flight;
+      stats.load.in_flight = in_flight;
+      loop.received(activator, stats);
+    }
+  }
+
+  std::vector<std::int32_t> asked() const {
+    std::vector<std::int32_t> numbers;
+    for (const auto& [deployment, n] : target.calls) numbers.push_back(n);
+    return numbers;
+  }
+
+  const wire::RevisionKey key{"default", "iris-00001"};
+  asio::io_context io{1};
+  test::SimClock clock{io};
+  Scope scope{io.get_executor()};
+  std::mt19937_64 random{7};
+  FakeTarget target;
+  Loop loop{scope, clock, 42, target, random};
+  FakePeer activator{FakePeer::activator()};
+  std::deque<FakePeer> sidecars;
+  wire::Stats stats;
+};
+
+TEST_F(LoopTest, APokeIsPatchedWithoutWaitingForATick) {
+  loop.track(view(0));
+  loop.joined(activator);
+  poke(1);
+  ASSERT_EQ(target.calls.size(), 1U);
+  EXPECT_EQ(target.calls.front().first, "iris-00001-deployment");
+  EXPECT_EQ(target.calls.front().second, 1);
+  poke(1);
+  EXPECT_EQ(target.calls.size(), 1U) << "it is on its way already";
+  EXPECT_EQ(loop.subjects().at(key)->wakes, 1U);
+}
+
+TEST_F(LoopTest, APokeForADeploymentThatIsNotKnownYetIsKept) {
+  loop.joined(activator);
+  poke(3);
+  EXPECT_TRUE(target.calls.empty());
+  loop.track(view(0));
+  clock.settle();
+  EXPECT_EQ(asked(), std::vector<std::int32_t>{2});
+}
+
+TEST_F(LoopTest, APokeThatCrossedReadyIsAnsweredWithTheSet) {
+  loop.track(view(1));
+  loop.joined(activator);
+  ready(sidecars.emplace_back(FakePeer::sidecar("r1")));
+  const std::size_t before = activator.endpoints.size();
+  poke(1);
+  EXPECT_EQ(activator.endpoints.size(), before + 1);
+  EXPECT_TRUE(target.calls.empty());
+}
+
+TEST_F(LoopTest, LoadIsFollowedWithinFiveSeconds) {
+  loop.deployments_known();
+  start();
+  loop.track(view(1));
+  loop.joined(activator);
+  ready(sidecars.emplace_back(FakePeer::sidecar("r1")));
+  run_load(0, 10s);
+  EXPECT_TRUE(target.calls.empty());
+  run_load(60, 4s);
+  ASSERT_FALSE(target.calls.empty());
+  EXPECT_GE(target.calls.back().second, 20);
+}
+
+TEST_F(LoopTest, IdleForAWindowItSleeps) {
+  loop.deployments_known();
+  start();
+  loop.track(view(1));
+  loop.joined(activator);
+  ready(sidecars.emplace_back(FakePeer::sidecar("r1")));
+  run_load(1, 30s);
+  EXPECT_TRUE(target.calls.empty());
+  run_load(0, 58s);
+  EXPECT_TRUE(target.calls.empty()) << "the window is not over";
+  run_load(0, 6s);
+  EXPECT_EQ(asked(), std::vector<std::int32_t>{0});
+}
+
+TEST_F(LoopTest, AfterARestartCountsAreHeldForAWindow) {
+  start();
+  loop.track(view(3, 7));
+  loop.deployments_known();
+  loop.joined(activator);
+  run_load(100, 50s);
+  EXPECT_TRUE(target.calls.empty());
+  run_load(100, 15s);
+  EXPECT_FALSE(target.calls.empty());
+}
+
+TEST_F(LoopTest, ADeploymentThatNobodyHasScaledYetIsNotHeld) {
+  start();
+  loop.track(view(1, 1));
+  loop.deployments_known();
+  loop.joined(activator);
+  run_load(100, 6s);
+  EXPECT_FALSE(target.calls.empty());
+}
+
+TEST_F(LoopTest, WithoutAnybodyConnectedNothingChanges) {
+  loop.deployments_known();
+  start();
+  loop.track(view(2));
+  clock.advance(300s);
+  EXPECT_TRUE(target.calls.empty());
+}
+
+TEST_F(LoopTest, FailuresAreTriedAgain) {
+  target.failures = 3;
+  loop.track(view(0));
+  loop.joined(activator);
+  poke(1);
+  EXPECT_TRUE(target.calls.empty());
+  clock.advance(1s);
+  EXPECT_EQ(asked(), std::vector<std::int32_t>{1});
+  EXPECT_EQ(loop.scaler().failures(), 3U);
+}
+
+TEST_F(LoopTest, OfSeveralWishesTheNewestWins) {
+  target.failures = 1;
+  loop.track(view(0));
+  loop.joined(activator);
+  poke(1);
+  poke(20);
+  clock.advance(1s);
+  EXPECT_EQ(asked(), std::vector<std::int32_t>{8});
+}
+
+TEST_F(LoopTest, ADeploymentThatIsGoneIsGivenUp) {
+  target.missing = true;
+  loop.track(view(0));
+  loop.joined(activator);
+  poke(1);
+  clock.advance(10s);
+  EXPECT_TRUE(target.calls.empty());
+  EXPECT_EQ(scope.size(), 0U);
+}
+
+TEST_F(LoopTest, OldNewsOfTheWatchDoesNotAskTwice) {
+  loop.deployments_known();
+  start();
+  loop.track(view(0));
+  loop.joined(activator);
+  poke(1);
+  loop.track(view(0, 1));  // an event from before the patch
+  poke(1);
+  EXPECT_EQ(target.calls.size(), 1U);
+}
+
+TEST_F(LoopTest, AUserWhoScalesByHandIsBroughtBackWithinTheBounds) {
+  loop.deployments_known();
+  start();
+  SubjectView bounded = view(1);
+  bounded.policy.max_scale = 2;
+  loop.track(bounded);
+  loop.joined(activator);
+  clock.advance(3s);
+  bounded.replicas = 9;
+  loop.track(bounded);
+  run_load(100, 4s);
+  ASSERT_FALSE(target.calls.empty());
+  EXPECT_EQ(target.calls.back().second, 2);
+}
+
+TEST_F(LoopTest, StatusTellsWhatWasDecidedAndWhy) {
+  loop.track(view(0));
+  loop.joined(activator);
+  poke(5);
+  const auto status = nlohmann::json::parse(status_json(loop));
+  const auto& revision = status.at("revisions").at(0);
+  EXPECT_EQ(revision.at("revision"), "iris-00001");
+  EXPECT_EQ(revision.at("desired"), 2);
+  EXPECT_EQ(revision.at("wakes"), 1);
+  EXPECT_EQ(revision.at("decisions").at(0).at("reason"), "poke");
+  EXPECT_EQ(revision.at("decisions").at(0).at("inputs").at("parked"), 5);
+  const std::string metrics = metrics_text(loop, wire::ServerCounts());
+  EXPECT_NE(metrics.find("pilotlight_revision_desired_replicas{namespace=\"default\","
+                         "revision=\"iris-00001\"} 2\n"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace pilotlight::autoscaler
