@@ -1,0 +1,275 @@
+#include "activator/app.h"
+
+#include <csignal>
+
+#include <boost/asio/post.hpp>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "common/base/log.h"
+#include "common/metrics/exposition.h"
+
+namespace pilotlight::activator {
+namespace {
+
+using namespace std::chrono_literals;
+
+wire::Hello hello(const Flags& flags, std::uint64_t epoch) {
+  wire::Hello hello;
+  hello.role = wire::Role::activator;
+  hello.replica = fmt::format("activator-{}", flags.admin.address().to_string());
+  hello.epoch = epoch;
+  hello.token = flags.token;
+  return hello;
+}
+
+kube::Watcher::What all_of(const kube::Resource& resource) {
+  kube::Watcher::What what;
+  what.resource = resource;
+  return what;
+}
+
+std::vector<Revisions*> revisions_of(const std::vector<std::unique_ptr<DataShard>>& shards) {
+  std::vector<Revisions*> all;
+  for (const auto& shard : shards) all.push_back(&shard->revisions());
+  return all;
+}
+
+}  // namespace
+
+App::App(const Flags& flags)
+    : flags_(flags),
+      epoch_(new_epoch()),
+      random_(random_seed()),
+      budget_(flags.park),
+      events_(shard_.clock(), epoch_),
+      control_(Control::Parts{shard_.executor(), shard_.clock(), events_, *this, epoch_}),
+      data_([&] {
+        std::vector<std::unique_ptr<DataShard>> shards;
+        for (std::size_t i = 0; i < flags.shards; ++i) {
+          DataShard::Parts parts{i,        budget_, shard_.executor(),
+                                 control_, epoch_,  [this, i] { shard_quiet(i); }};
+          shards.push_back(std::make_unique<DataShard>(std::move(parts)));
+        }
+        return shards;
+      }()),
+      quiet_(flags.shards, false),
+      homes_(shard_.executor(), shard_.clock(), revisions_of(data_)),
+      autoscaler_(shard_.executor(), shard_.clock(), flags.autoscaler, hello(flags, epoch_),
+                  control_, random_),
+      kube_(shard_.executor(), shard_.clock(), flags.kube),
+      deployments_(kube_, shard_.clock(), all_of(kube::kDeployments), control_.deployments(),
+                   random_),
+      slices_(kube_, shard_.clock(), all_of(kube::kEndpointSlices), control_.slices(), random_),
+      pods_(kube_, shard_.clock(), all_of(kube::kPods), control_.pods(), random_),
+      admin_(shard_.executor(), shard_.clock(),
+             [this](const control::Request& request, control::Reply& reply) {
+               return admin(request, reply);
+             }),
+      metrics_(shard_.executor(), shard_.clock(),
+               [this](const control::Request& request, control::Reply& reply) {
+                 return metrics(request, reply);
+               }),
+      signals_(shard_.executor(), SIGTERM, SIGINT),
+      progress_(shard_.clock().make_timer()) {
+  const std::vector<Revisions*> all = revisions_of(data_);
+  for (Revisions* revisions : all) revisions->meet(all);
+  control_.use(homes_, autoscaler_);
+}
+
+App::~App() = default;
+
+std::optional<std::string> App::bind_gateway() {
+  if (flags_.passed.empty()) {
+    tcp::endpoint where = flags_.listen;
+    for (const auto& shard : data_) {
+      const auto bound = shard->bind(where, data_.size() > 1);
+      if (!bound) {
+        return fmt::format("cannot listen on {} (gateway): {}", to_string(where),
+                           bound.error().message());
+      }
+      where = *bound;  // a port that was picked is the same for all
+    }
+    log_info("listening", {{"gateway", to_string(where)}});
+    return std::nullopt;
+  }
+  for (const PassedSocket& socket : flags_.passed) {
+    for (const auto& shard : data_) {
+      const int own = fcntl(socket.descriptor, F_DUPFD_CLOEXEC, 3);
+      const Result<> adopted = own < 0
+                                   ? Result<>(ErrorCode(errno, boost::system::system_category()))
+                                   : shard->adopt(own, socket.name);
+      if (adopted) continue;
+      return fmt::format("cannot take over the passed socket {} ({}): {}", socket.descriptor,
+                         socket.name, adopted.error().message());
+    }
+    close(socket.descriptor);
+    log_info("listening", {{"passed", socket.name}});
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> App::bind() {
+  auto problem = bind_ports();
+  if (problem) {
+    shard_.scope().spawn(close_ports());
+    shard_.run();
+  }
+  return problem;
+}
+
+Task<> App::close_ports() {
+  co_await admin_.stop();
+  co_await metrics_.stop();
+  shard_.finish();
+}
+
+std::optional<std::string> App::bind_ports() {
+  if (auto problem = bind_gateway()) return problem;
+  const auto admin = admin_.listen(flags_.admin);
+  if (!admin) {
+    return fmt::format("cannot listen on {} (admin port): {}", to_string(flags_.admin),
+                       admin.error().message());
+  }
+  const auto metrics = metrics_.listen(flags_.metrics);
+  if (!metrics) {
+    return fmt::format("cannot listen on {} (metrics port): {}", to_string(flags_.metrics),
+                       metrics.error().message());
+  }
+  log_info("listening", {{"admin", to_string(*admin)}, {"metrics", to_string(*metrics)}});
+  return std::nullopt;
+}
+
+int App::run() {
+  for (const auto& shard : data_) shard->start();
+  Scope& scope = shard_.scope();
+  scope.spawn(watch_signals());
+  scope.spawn(autoscaler_.run());
+  scope.spawn(deployments_.run());
+  scope.spawn(slices_.run());
+  scope.spawn(pods_.run());
+  scope.spawn(control_.run());
+  shard_.run();
+  for (const auto& shard : data_) shard->join();
+  return exit_code_;
+}
+
+void App::routed() {
+  if (accepting_ || draining_) return;
+  accepting_ = true;
+  log_info("routed: taking connections");
+  // Posted behind the routes, so no connection is served without them.
+  for (const auto& shard : data_) {
+    asio::post(shard->executor(), [there = shard.get()] { there->accept(); });
+  }
+}
+
+Task<> App::watch_signals() {
+  for (;;) {
+    const auto [ec, number] = co_await signals_.async_wait(use_tuple);
+    if (ec) co_return;
+    if (!draining_) {
+      log_info("signal: draining");
+      draining_ = true;
+      shard_.scope().spawn(drain());
+    } else if (!stopping_) {
+      log_warn("second signal: stopping now");
+      stopping_ = true;
+      exit_code_ = 1;
+      for (const auto& shard : data_) {
+        asio::post(shard->executor(), [there = shard.get()] { there->stop(); });
+      }
+    }
+  }
+}
+
+void App::shard_quiet(std::size_t index) {
+  asio::post(shard_.executor(), [this, index] {
+    quiet_[index] = true;
+    progress_->cancel();
+  });
+}
+
+bool App::all_quiet() const noexcept {
+  for (const bool quiet : quiet_) {
+    if (!quiet) return false;
+  }
+  return true;
+}
+
+Task<> App::drain() {
+  // What a shard says of its quiet counts from here on: it takes no connection any more.
+  quiet_.assign(data_.size(), false);
+  for (const auto& shard : data_) {
+    asio::post(shard->executor(), [there = shard.get()] { there->drain(); });
+  }
+  while (!all_quiet()) co_await progress_->wait_until(TimePoint::max());
+  log_info("drained");
+  co_await settle_data_shards();
+  co_await end();
+}
+
+/// Lets what one data shard has posted to another arrive before any of them ends.
+Task<> App::settle_data_shards() { co_await homes_.collect(); }
+
+Task<> App::end() {
+  for (const auto& shard : data_) {
+    asio::post(shard->executor(), [there = shard.get()] { there->end(); });
+  }
+  events_.close();
+  co_await admin_.stop();
+  co_await metrics_.stop();
+  control_.stop();
+  autoscaler_.close();
+  deployments_.close();
+  slices_.close();
+  pods_.close();
+  ErrorCode ignored;  // the wait for signals ends either way
+  signals_.cancel(ignored);
+  shard_.scope().cancel(asio::cancellation_type::terminal);
+  shard_.finish();
+}
+
+Task<Picture> App::look() {
+  Picture picture;
+  picture.revisions = co_await homes_.collect();
+  picture.epoch = epoch_;
+  picture.autoscaler_connected = autoscaler_.connected();
+  picture.draining = draining_;
+  picture.rate = [this](const RevisionInfo& revision) { return control_.rate(revision); };
+  for (const auto& shard : data_) picture.cells.push_back(&shard->cells());
+  picture.parked = budget_.requests();
+  picture.parked_bytes = budget_.bytes();
+  picture.limits = flags_.park;
+  co_return picture;
+}
+
+Task<> App::admin(const control::Request& request, control::Reply& reply) {
+  if (request.path == "/status") {
+    const Picture picture = co_await look();
+    std::string body = kube::to_text(status_json(picture));
+    co_await reply.send(200, "application/json", std::move(body));
+  } else if (request.path == "/events") {
+    co_await events_.serve(request, reply);
+  } else if (request.path == "/healthz" && draining_) {
+    co_await reply.send(503, "text/plain", "draining");
+  } else if (request.path == "/healthz") {
+    co_await reply.send(200, "text/plain", "ok");
+  } else {
+    co_await reply.send(404, "text/plain",
+                        "not found: this port has /status, /events and /healthz\n");
+  }
+}
+
+Task<> App::metrics(const control::Request& request, control::Reply& reply) {
+  if (request.path == "/metrics") {
+    const Picture picture = co_await look();
+    std::string body = metrics_text(picture);
+    co_await reply.send(200, kExpositionType, std::move(body));
+  } else {
+    co_await reply.send(404, "text/plain", "not found: this port has /metrics\n");
+  }
+}
+
+}  // namespace pilotlight::activator

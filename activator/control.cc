@@ -1,0 +1,191 @@
+#include "activator/control.h"
+
+#include <fmt/format.h>
+
+#include "common/base/log.h"
+
+namespace pilotlight::activator {
+namespace {
+
+using kube::Json;
+
+std::string full_name(const Json& object) {
+  return fmt::format("{}/{}", kube::namespace_of(object), kube::name_of(object));
+}
+
+}  // namespace
+
+class Control::Deployments final : public kube::Watcher::Listener {
+ public:
+  explicit Deployments(Control& owner) : owner_(owner) {}
+  void applied(const Json& object) override { owner_.deployment_applied(object); }
+  void removed(const Json& object) override { owner_.deployment_removed(object); }
+  void synced() override {
+    owner_.listed_ = true;
+    owner_.publish();
+    owner_.parts_.listener.routed();
+  }
+
+ private:
+  Control& owner_;
+};
+
+class Control::Slices final : public kube::Watcher::Listener {
+ public:
+  explicit Slices(Control& owner) : owner_(owner) {}
+  void applied(const Json& object) override { owner_.slice_changed(object, true); }
+  void removed(const Json& object) override { owner_.slice_changed(object, false); }
+
+ private:
+  Control& owner_;
+};
+
+class Control::Pods final : public kube::Watcher::Listener {
+ public:
+  explicit Pods(Control& owner) : owner_(owner) {}
+  void applied(const Json& object) override { owner_.pod_changed(object); }
+  void removed(const Json&) override {}  // its last words stay, until a replica is ready
+
+ private:
+  Control& owner_;
+};
+
+Control::Control(const Parts& parts)
+    : parts_(parts),
+      deployments_(std::make_unique<Deployments>(*this)),
+      slices_(std::make_unique<Slices>(*this)),
+      pods_(std::make_unique<Pods>(*this)),
+      pause_(parts.clock.make_timer()) {}
+
+Control::~Control() = default;
+
+void Control::use(Homes& homes, wire::Client& autoscaler) {
+  homes_ = &homes;
+  autoscaler_ = &autoscaler;
+}
+
+kube::Watcher::Listener& Control::deployments() noexcept { return *deployments_; }
+kube::Watcher::Listener& Control::slices() noexcept { return *slices_; }
+kube::Watcher::Listener& Control::pods() noexcept { return *pods_; }
+
+void Control::deployment_applied(const Json& object) {
+  if (!config::is_injected(object)) {
+    deployment_removed(object);
+    return;
+  }
+  const auto view = config::view_deployment(object);
+  if (!view) {
+    // The last good one stays: a live edit must not take a service away.
+    for (const std::string& problem : view.error()) {
+      log_warn("deployment not understood", {{"problem", problem}});
+    }
+    return;
+  }
+  const Key key{view->name_space, view->revision};
+  auto [place, added] = by_deployment_.try_emplace(full_name(object), key);
+  if (!added && place->second != key) {
+    forget(place->second);
+    place->second = key;
+  }
+  Known& known = known_[key];
+  auto info = std::make_shared<RevisionInfo>();
+  info->id = known.info ? known.info->id : next_id_++;
+  info->home = home_shard(key.name_space, key.revision, homes_->shards());
+  info->name_space = key.name_space;
+  info->name = key.revision;
+  info->service = view->service;
+  info->capacity = view->container_concurrency;
+  info->timeout = view->timeout;
+  if (known.info && *known.info == *info) return;
+  const bool is_new = !known.info;
+  known.info = std::move(info);
+  known.deployment = view->deployment_name;
+  homes_->install(known.info);
+  if (is_new) {
+    std::vector<SliceReplica> all;
+    for (const auto& [slice, replicas] : known.slices) {
+      all.insert(all.end(), replicas.begin(), replicas.end());
+    }
+    homes_->apply_slices(known.info, all);
+    if (known.endpoints) homes_->apply(known.info, *known.endpoints);
+    homes_->set_failure(known.info, known.failure);
+  }
+  publish_due_ = true;
+  if (listed_) publish();  // of a first list, all at its end
+}
+
+void Control::deployment_removed(const Json& object) {
+  const auto place = by_deployment_.find(full_name(object));
+  if (place == by_deployment_.end()) return;
+  const Key key = place->second;
+  by_deployment_.erase(place);
+  forget(key);
+  publish();
+}
+
+void Control::forget(const Key& key) {
+  const auto found = known_.find(key);
+  if (found == known_.end() || !found->second.info) return;
+  const RevisionPtr gone = found->second.info;
+  known_.erase(found);
+  publish_due_ = true;
+  publish();  // first no route, then no revision
+  homes_->retire(gone);
+}
+
+void Control::publish() {
+  if (!publish_due_) return;
+  publish_due_ = false;
+  std::vector<RevisionPtr> all;
+  for (const auto& [key, known] : known_) {
+    if (known.info) all.push_back(known.info);
+  }
+  homes_->publish(std::make_shared<RouteTable>(all));
+}
+
+void Control::slice_changed(const Json& object, bool exists) {
+  auto view = view_slice(object);
+  if (!view) return;
+  const std::string name(kube::name_of(object));
+  Known& known = known_[view->revision];
+  if (exists) {
+    known.slices[name] = std::move(view->replicas);
+  } else {
+    known.slices.erase(name);
+  }
+  if (!known.info) {
+    if (known.slices.empty() && !known.endpoints) known_.erase(view->revision);
+    return;
+  }
+  std::vector<SliceReplica> all;
+  for (const auto& [slice, replicas] : known.slices) {
+    all.insert(all.end(), replicas.begin(), replicas.end());
+  }
+  homes_->apply_slices(known.info, all);
+}
+
+Control::Known* Control::find_pod_owner(const PodView& pod) {
+  const auto by_key = [&](std::string_view revision) -> Known* {
+    const auto found = known_.find(Key{pod.name_space, std::string(revision)});
+    return found == known_.end() || !found->second.info ? nullptr : &found->second;
+  };
+  if (!pod.revision.empty()) return by_key(pod.revision);
+  const auto by_owner = [&](std::string_view owner) -> Known* {
+    const auto found = by_deployment_.find(fmt::format("{}/{}", pod.name_space, owner));
+    return found == by_deployment_.end() ? nullptr : by_key(found->second.revision);
+  };
+  if (Known* known = by_owner(pod.owner)) return known;
+  // On a cluster the owner is a ReplicaSet: the Deployment's name and a hash.
+  return by_owner(std::string_view(pod.owner).substr(0, pod.owner.rfind('-')));
+}
+
+void Control::pod_changed(const Json& object) {
+  const PodView pod = view_pod(object);
+  Known* known = find_pod_owner(pod);
+  if (known == nullptr || (pod.failure.empty() && !pod.ready)) return;
+  if (known->failure == pod.failure) return;
+  known->failure = pod.failure;
+  homes_->set_failure(known->info, known->failure);
+}
+
+}  // namespace pilotlight::activator

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <functional>
+#include <list>
+#include <string>
+
+#include "activator/pipeline.h"
+#include "common/async/shard.h"
+#include "common/net/listener.h"
+
+namespace pilotlight::activator {
+
+/// One thread of the data path: a loop, its connections, its connection pools, and the homes of its
+/// part of the revisions. Made and ended by the control shard; everything else is posted to it.
+class DataShard final : TrafficListener {
+ public:
+  struct Parts {
+    std::size_t index;
+    ParkBudget& budget;
+    Executor control;
+    RevisionListener& listener;
+    std::uint64_t epoch;
+    std::function<void()> quiet;  ///< Called on the data shard: its last connection has ended.
+  };
+  explicit DataShard(Parts parts);
+  DataShard(const DataShard&) = delete;
+  DataShard& operator=(const DataShard&) = delete;
+
+  [[nodiscard]] Revisions& revisions() noexcept { return revisions_; }
+  [[nodiscard]] const Cells& cells() const noexcept { return cells_; }
+
+  /// Before start(): a listening descriptor to accept on, which it then owns, or an address.
+  [[nodiscard]] Result<> adopt(int descriptor, std::string name);
+  [[nodiscard]] Result<tcp::endpoint> bind(const tcp::endpoint& where, bool shared);
+
+  /// Runs the loop on a thread of its own.
+  void start();
+
+  // Posted by the control shard.
+  void accept();  ///< Takes connections from here on; to the kubelet, it is ready.
+  void drain();   ///< Takes none any more; connections end with the request they carry.
+  void stop();    ///< Ends what runs, now.
+  void end();     ///< With no connection left: ends the loop.
+
+  /// Connections at this moment. On the shard.
+  [[nodiscard]] std::size_t connections() const noexcept { return pipeline_.connections(); }
+  [[nodiscard]] Executor executor() noexcept { return shard_.executor(); }
+  /// Waits for the thread.
+  void join() { shard_.join(); }
+
+ private:
+  struct Door {
+    std::string name;
+    std::unique_ptr<Listener> listener;
+  };
+
+  void became_quiet() override { parts_.quiet(); }
+  [[nodiscard]] Door& add_door(std::string name);
+  [[nodiscard]] Task<> sweep();
+
+  Parts parts_;
+  Shard shard_;
+  DeadlineQueue deadlines_;
+  DeadlineRunner runner_{deadlines_, shard_.clock()};
+  LeaveWatch leaves_{shard_.executor()};
+  http::ShardParts http_{shard_.executor(), shard_.clock(), shard_.scope(), deadlines_, leaves_};
+  Revisions revisions_;
+  Pools pools_{http_};
+  Cells cells_;
+  Pipeline pipeline_;
+  std::list<Door> doors_;
+  std::unique_ptr<Timer> pause_;
+  bool ended_ = false;
+};
+
+}  // namespace pilotlight::activator

@@ -1,0 +1,151 @@
+#include "activator/flags.h"
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "common/net/listener.h"
+
+namespace pilotlight::activator {
+namespace {
+
+constexpr int kExitConfig = 78;  // EX_CONFIG
+
+/// The command line as it was written.
+struct Raw {
+  std::string kube;
+  std::string token_file;
+  std::string autoscaler;
+  std::string address = "127.0.0.1";
+  std::string listen = "0.0.0.0:8012";
+  std::uint16_t admin_port = 8022;
+  std::uint16_t metrics_port = 9090;
+  std::size_t shards = 0;
+  std::string log_level = "info";
+  ParkLimits park;
+};
+
+void declare(CLI::App& app, Raw& raw) {
+  app.set_version_flag("--version", "pilotlight-activator " PILOTLIGHT_VERSION);
+  app.add_option("--kube", raw.kube, "Kubernetes API server, http://ip:port")->required();
+  app.add_option("--token-file", raw.token_file,
+                 "File with the token for the API server and the autoscaler");
+  app.add_option("--autoscaler", raw.autoscaler, "Autoscaler's wire address, ip:port")->required();
+  app.add_option("--address", raw.address, "IP address of the admin and metrics ports")
+      ->capture_default_str();
+  app.add_option("--admin-port", raw.admin_port, "/status, /events, /healthz; 0 picks one")
+      ->capture_default_str();
+  app.add_option("--metrics-port", raw.metrics_port, "/metrics; 0 picks one")
+      ->capture_default_str();
+  app.add_option("--listen", raw.listen, "Gateway, ip:port; used when no socket is passed")
+      ->capture_default_str();
+  app.add_option("--shards", raw.shards, "Data threads; 0 is one per core, at most 4")
+      ->check(CLI::Range(0, 256))
+      ->capture_default_str();
+  app.add_option("--park-requests", raw.park.requests, "Requests of one revision that may wait")
+      ->capture_default_str();
+  app.add_option("--park-bytes", raw.park.bytes, "Memory that those may take, in bytes")
+      ->capture_default_str();
+  app.add_option("--park-requests-total", raw.park.requests_total,
+                 "Requests of all revisions that may wait")
+      ->capture_default_str();
+  app.add_option("--park-bytes-total", raw.park.bytes_total, "Memory that those may take, in bytes")
+      ->capture_default_str();
+  app.add_option("--log-level", raw.log_level, "Least level that is logged")
+      ->check(CLI::IsMember({"debug", "info", "warn", "error", "off"}))
+      ->capture_default_str();
+}
+
+/// Turns text into values and collects what is wrong with it.
+class Checker {
+ public:
+  asio::ip::tcp::endpoint endpoint(std::string_view flag, const std::string& text) {
+    const auto parsed = parse_endpoint(text);
+    if (parsed) return *parsed;
+    problem(fmt::format("{}: got \"{}\", expected ip:port", flag, text));
+    return {};
+  }
+  asio::ip::address address(std::string_view flag, const std::string& text) {
+    ErrorCode ec;
+    const auto parsed = asio::ip::make_address(text, ec);
+    if (ec) problem(fmt::format("{}: got \"{}\", expected an IP address", flag, text));
+    return parsed;
+  }
+  std::string token(const std::string& file) {
+    if (file.empty()) return {};
+    std::ifstream in(file);
+    std::stringstream text;
+    text << in.rdbuf();
+    if (!in) {
+      problem(fmt::format("--token-file: got \"{}\", expected a file that can be read", file));
+    }
+    std::string token = text.str();
+    while (!token.empty() && (token.back() == '\n' || token.back() == '\r')) token.pop_back();
+    return token;
+  }
+  void problem(const std::string& text) {
+    problems_ += fmt::format("pilotlight-activator: {}\n", text);
+  }
+  [[nodiscard]] const std::string& problems() const noexcept { return problems_; }
+
+ private:
+  std::string problems_;
+};
+
+}  // namespace
+
+FlagsOutcome read_flags(int argc, const char* const* argv, const Surroundings& surroundings) {
+  FlagsOutcome outcome;
+  Raw raw;
+  CLI::App app("Holds requests of sleeping revisions and routes them to replicas.",
+               "pilotlight-activator");
+  declare(app, raw);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {  // also how CLI11 says --help and --version
+    std::ostringstream out;
+    std::ostringstream problems;
+    const int code = app.exit(error, out, problems);
+    outcome.text = out.str() + problems.str();
+    outcome.exit_code = code == 0 ? 0 : kExitConfig;
+    return outcome;
+  }
+  Checker check;
+  Flags flags;
+  const auto kube = kube::parse_access(raw.kube, raw.token_file);
+  if (kube) {
+    flags.kube = *kube;
+  } else {
+    check.problem("--kube: " + kube.error());
+  }
+  flags.token = check.token(raw.token_file);
+  flags.autoscaler = check.endpoint("--autoscaler", raw.autoscaler);
+  flags.listen = check.endpoint("--listen", raw.listen);
+  const auto address = check.address("--address", raw.address);
+  flags.admin = asio::ip::tcp::endpoint(address, raw.admin_port);
+  flags.metrics = asio::ip::tcp::endpoint(address, raw.metrics_port);
+  const auto passed = passed_sockets(surroundings.passed);
+  if (passed) {
+    flags.passed = *passed;
+  } else {
+    check.problem(passed.error());
+  }
+  flags.shards = raw.shards;
+  if (flags.shards == 0) {
+    flags.shards = std::clamp<std::size_t>(surroundings.cores, 1, 4);
+  }
+  flags.park = raw.park;
+  flags.log_level = parse_log_level(raw.log_level, LogLevel::info);
+  if (check.problems().empty()) {
+    outcome.flags = std::move(flags);
+  } else {
+    outcome.text = check.problems();
+    outcome.exit_code = kExitConfig;
+  }
+  return outcome;
+}
+
+}  // namespace pilotlight::activator

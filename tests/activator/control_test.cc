@@ -1,0 +1,288 @@
+#include "activator/control.h"
+
+#include <gtest/gtest.h>
+
+#include "activator/status.h"
+#include "common/wire/server.h"
+#include "tests/support/loopback.h"
+
+namespace pilotlight::activator {
+namespace {
+
+using namespace std::chrono_literals;
+using Json = nlohmann::json;
+
+Json deployment(const std::string& service, const std::string& concurrency = "2") {
+  Json labels{{"serving.knative.dev/service", service},
+              {"serving.knative.dev/revision", service + "-00001"},
+              {"pilotlight.dev/inject", "true"}};
+  Json object;
+  object["apiVersion"] = "apps/v1";
+  object["kind"] = "Deployment";
+  object["metadata"] = Json{{"name", service + "-00001-deployment"},
+                            {"namespace", "default"},
+                            {"uid", "u"},
+                            {"resourceVersion", "1"},
+                            {"labels", labels}};
+  object["spec"]["replicas"] = 0;
+  object["spec"]["selector"]["matchLabels"] = labels;
+  object["spec"]["template"]["metadata"] =
+      Json{{"labels", labels},
+           {"annotations",
+            {{"pilotlight.dev/container-concurrency", concurrency},
+             {"pilotlight.dev/timeout-seconds", "30"}}}};
+  object["spec"]["template"]["spec"]["containers"] =
+      Json::array({Json{{"name", "user-container"}, {"image", "x"}}});
+  return object;
+}
+
+/// The control shard with a real autoscaler connection, played by the test, and one data shard on
+/// the same loop. Requests are visits without connections.
+class ControlTest : public ::testing::Test,
+                    protected wire::ServerListener,
+                    protected ControlListener {
+ protected:
+  ControlTest() {
+    revisions_.meet({&revisions_});
+    control_.use(homes_, client_);
+  }
+  void SetUp() override {
+    ASSERT_NE(where_.port(), 0);
+    shard_.scope.spawn(client_.run());
+    shard_.scope.spawn(control_.run());
+  }
+  void TearDown() override {
+    client_.close();
+    control_.stop();
+    bool stopped = false;
+    shard_.scope.spawn(stop_server(stopped));
+    EXPECT_TRUE(until([&] { return stopped; }));
+    shard_.run_for(1ms);
+  }
+  Task<> stop_server(bool& stopped) {
+    co_await server_.stop();
+    stopped = true;
+  }
+
+  void joined(wire::Peer& peer) override { peer_ = &peer; }
+  void received(wire::Peer&, const wire::Frame& frame) override { frames_.push_back(frame); }
+  void left(wire::Peer&, std::string_view, bool) override { peer_ = nullptr; }
+  void routed() override { ++routed_; }
+
+  asio::ip::tcp::endpoint listen() {
+    const auto where = server_.listen({asio::ip::address_v4::loopback(), 0});
+    return where ? *where : asio::ip::tcp::endpoint();
+  }
+
+  template <class Frame>
+  [[nodiscard]] const Frame* last() const {
+    for (auto frame = frames_.rbegin(); frame != frames_.rend(); ++frame) {
+      if (const auto* found = std::get_if<Frame>(&*frame)) return found;
+    }
+    return nullptr;
+  }
+  template <class Frame>
+  [[nodiscard]] std::size_t count() const {
+    std::size_t total = 0;
+    for (const wire::Frame& frame : frames_) total += std::holds_alternative<Frame>(frame) ? 1 : 0;
+    return total;
+  }
+  [[nodiscard]] bool until(const std::function<bool()>& done) { return shard_.run_until(done); }
+
+  [[nodiscard]] RevisionPtr find(const std::string& host) {
+    RouteQuery query;
+    query.host = host;
+    const Route* route = revisions_.routes()->lookup(query);
+    return route == nullptr ? nullptr : route->pick(0);
+  }
+  wire::Endpoints endpoints() {
+    wire::Endpoints frame;
+    frame.revision = wire::RevisionKey{"default", "iris-00001"};
+    frame.server_epoch = 9;
+    frame.generation = ++generation_;
+    frame.complete = true;
+    wire::Replica replica;
+    replica.name = "r1";
+    replica.address = "127.0.0.1:1";
+    replica.epoch = 4;
+    replica.capacity = 1;
+    frame.replicas.push_back(replica);
+    return frame;
+  }
+
+  struct Outcome {
+    std::optional<Placement> placement;
+    bool ended = false;
+  };
+  Task<> visit(RevisionPtr revision, Interruption& interruption, Outcome& outcome, Event& release) {
+    Visit visit(revisions_, std::move(revision));
+    const auto placement = co_await visit.place(10, interruption);
+    if (placement) {
+      outcome.placement = *placement;
+      co_await release.wait(TimePoint::max());
+      visit.answered(*placement);
+    }
+    outcome.ended = true;
+  }
+
+  test::LoopbackShard shard_;
+  std::mt19937_64 random_{7};
+  control::EventLog events_{shard_.clock, 5};
+  ParkBudget budget_{ParkLimits()};
+  Control control_{{shard_.loop.get_executor(), shard_.clock, events_, *this, 5}};
+  Revisions revisions_{
+      0,
+      shard_.loop.get_executor(),
+      {shard_.clock, shard_.deadlines, budget_, shard_.loop.get_executor(), control_}};
+  Homes homes_{shard_.loop.get_executor(), shard_.clock, {&revisions_}};
+  wire::Hello hello_ = [] {
+    wire::Hello hello;
+    hello.role = wire::Role::activator;
+    hello.replica = "activator";
+    hello.epoch = 5;
+    hello.token = "t";
+    return hello;
+  }();
+  wire::ServerOptions options_ = [] {
+    wire::ServerOptions options;
+    options.token = "t";
+    options.report_period_ms = 50;
+    options.epoch = 9;
+    return options;
+  }();
+  wire::Server server_{shard_.loop.get_executor(), shard_.clock, options_, *this};
+  asio::ip::tcp::endpoint where_ = listen();  // before the client, which needs it
+  wire::Client client_{shard_.loop.get_executor(), shard_.clock, where_, hello_, control_, random_};
+  wire::Peer* peer_ = nullptr;
+  std::vector<wire::Frame> frames_;
+  std::uint64_t generation_ = 0;
+  int routed_ = 0;
+};
+
+TEST_F(ControlTest, DeploymentsBecomeRoutesAfterTheFirstList) {
+  control_.deployments().applied(deployment("iris"));
+  control_.deployments().applied(deployment("echo"));
+  shard_.run_for(1ms);
+  EXPECT_EQ(find("iris.default.x"), nullptr) << "half a list is no list";
+  control_.deployments().synced();
+  EXPECT_EQ(routed_, 1);
+  ASSERT_TRUE(until([&] { return find("iris.default.x") && find("echo.default.x"); }));
+  EXPECT_EQ(find("iris.default.x")->capacity, 2u);
+  EXPECT_EQ(find("iris.default.x")->timeout, 30s);
+
+  control_.deployments().applied(deployment("iris", "5"));
+  ASSERT_TRUE(until([&] { return find("iris.default.x")->capacity == 5; }));
+  Json broken = deployment("iris", "many");
+  control_.deployments().applied(broken);
+  shard_.run_for(1ms);
+  ASSERT_NE(find("iris.default.x"), nullptr) << "a bad edit takes no service away";
+  control_.deployments().removed(deployment("iris"));
+  ASSERT_TRUE(until([&] { return find("iris.default.x") == nullptr; }));
+  Json not_ours = deployment("echo");
+  not_ours["metadata"]["labels"].erase("pilotlight.dev/inject");
+  control_.deployments().applied(not_ours);
+  ASSERT_TRUE(until([&] { return find("echo.default.x") == nullptr; }));
+}
+
+TEST_F(ControlTest, AWakeIsPokedServedDrainedAndTold) {
+  control_.deployments().applied(deployment("iris"));
+  control_.deployments().synced();
+  ASSERT_TRUE(until([&] { return peer_ != nullptr && find("iris.default.x") != nullptr; }));
+  Interruption interruption;
+  Event release(shard_.clock);
+  Outcome outcome;
+  shard_.scope.spawn(visit(find("iris.default.x"), interruption, outcome, release));
+  ASSERT_TRUE(until([&] { return count<wire::Poke>() == 1; }));
+  EXPECT_EQ(last<wire::Poke>()->parked, 1u);
+  EXPECT_EQ(last<wire::Poke>()->revision.revision, "iris-00001");
+
+  peer_->put_endpoints(endpoints());
+  ASSERT_TRUE(until([&] { return outcome.placement.has_value(); }));
+  EXPECT_EQ(outcome.placement->replica->name, "r1");
+  wire::Drain drain;
+  drain.revision = wire::RevisionKey{"default", "iris-00001"};
+  drain.replica = "r1";
+  drain.epoch = 4;
+  peer_->send(drain);
+  shard_.run_for(20ms);
+  EXPECT_EQ(count<wire::Drained>(), 0u) << "it still runs there";
+  release.set();
+  ASSERT_TRUE(until([&] { return count<wire::Drained>() == 1; }));
+  EXPECT_EQ(last<wire::Drained>()->replica, "r1");
+  EXPECT_EQ(last<wire::Drained>()->epoch, 4u);
+  drain.revision.revision = "unknown";
+  peer_->send(drain);
+  ASSERT_TRUE(until([&] { return count<wire::Drained>() == 2; })) << "nothing of ours is there";
+}
+
+TEST_F(ControlTest, StatsGoOutEveryPeriodAndPokesAgainAfterAReconnect) {
+  control_.deployments().applied(deployment("iris"));
+  control_.deployments().synced();
+  ASSERT_TRUE(until([&] { return peer_ != nullptr && find("iris.default.x") != nullptr; }));
+  Interruption interruption;
+  Event release(shard_.clock);
+  Outcome outcome;
+  shard_.scope.spawn(visit(find("iris.default.x"), interruption, outcome, release));
+  ASSERT_TRUE(until([&] { return last<wire::Stats>() && last<wire::Stats>()->queued == 1; }));
+  EXPECT_EQ(last<wire::Stats>()->load.in_flight, 1u);
+  EXPECT_EQ(last<wire::Stats>()->load.arrivals, 1u);
+  EXPECT_EQ(last<wire::Stats>()->epoch, 5u);
+  frames_.clear();
+  peer_->close(wire::ErrorCause::protocol, "try again");
+  ASSERT_TRUE(until([&] { return count<wire::Poke>() >= 1; }));
+  interruption.raise(Cause::left);
+  ASSERT_TRUE(until([&] { return outcome.ended; }));
+}
+
+TEST_F(ControlTest, WhatWasSaidBeforeTheDeploymentIsRemembered) {
+  ASSERT_TRUE(until([&] { return peer_ != nullptr; }));
+  peer_->put_endpoints(endpoints());
+  shard_.run_for(20ms);
+  control_.deployments().applied(deployment("iris"));
+  control_.deployments().synced();
+  ASSERT_TRUE(until([&] {
+    const auto reports = revisions_.report();
+    return reports.size() == 1 && reports[0].replicas.size() == 1;
+  }));
+}
+
+TEST_F(ControlTest, APodsLastWordsReachTheShards) {
+  control_.deployments().applied(deployment("iris"));
+  control_.deployments().synced();
+  Json pod = Json::parse(R"({"metadata": {"name": "p", "namespace": "default",
+      "labels": {"serving.knative.dev/revision": "iris-00001"}},
+      "status": {"message": "no free address"}})");
+  control_.pods().applied(pod);
+  ASSERT_TRUE(until([&] { return find("iris.default.x") != nullptr; }));
+  const std::uint32_t id = find("iris.default.x")->id;
+  ASSERT_TRUE(until([&] { return revisions_.failure(id) == "replica p: no free address"; }));
+  pod["status"] = Json::parse(R"({"conditions": [{"type": "Ready", "status": "True"}]})");
+  control_.pods().applied(pod);
+  ASSERT_TRUE(until([&] { return revisions_.failure(id).empty(); }));
+}
+
+TEST_F(ControlTest, TheStatusAndTheMetricsShowEveryRevision) {
+  control_.deployments().applied(deployment("iris"));
+  control_.deployments().synced();
+  ASSERT_TRUE(until([&] { return revisions_.report().size() == 1; }));
+  Cells cells;
+  cells.finished(pilotlight::activator::Outcome::answered);
+  Picture picture;
+  picture.epoch = 5;
+  picture.revisions = revisions_.report();
+  picture.rate = [](const RevisionInfo&) { return 1.5; };
+  picture.cells = {&cells};
+  const Json status = status_json(picture);
+  EXPECT_EQ(status["epoch"], "5");
+  EXPECT_EQ(status["revisions"][0]["revision"], "iris-00001");
+  EXPECT_EQ(status["revisions"][0]["parked"], 0);
+  EXPECT_EQ(status["revisions"][0]["requests_per_second"], 1.5);
+  const std::string text = metrics_text(picture);
+  EXPECT_NE(text.find("pilotlight_activator_requests_total{outcome=\"answered\"} 1\n"),
+            std::string::npos);
+  EXPECT_NE(text.find("pilotlight_activator_parked{namespace=\"default\",revision=\"iris-00001\"}"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace pilotlight::activator
