@@ -1,0 +1,14 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+namespace pilotlight::cli {
+
+/// Prints what the replicas of a service have written, app and sidecar, oldest file first, every
+/// line with its origin; with `follow` goes on with what comes, new replicas included, until SIGINT
+/// or until `up` ends. @return the exit code; 1 when the service is not known or nothing runs.
+[[nodiscard]] int print_logs(const std::filesystem::path& state_dir, const std::string& service,
+                             bool follow);
+
+}  // namespace pilotlight::cli

@@ -1,0 +1,163 @@
+// pilotlight: runs model servers on this machine that sleep until they are asked.
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "cli/client.h"
+#include "cli/endpoint.h"
+#include "cli/logs.h"
+#include "common/base/log.h"
+#include "local/status.h"
+#include "local/up.h"
+
+namespace {
+
+namespace fs = std::filesystem;
+using namespace pilotlight;
+
+constexpr int kExitStart = 1;
+constexpr int kExitConfig = 78;
+
+/// A variable of the environment, or "".
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+std::string default_state_dir() {
+  const std::string state = variable("XDG_STATE_HOME");
+  if (!state.empty()) return state + "/pilotlight";
+  return variable("HOME") + "/.local/state/pilotlight";
+}
+
+/// This process's environment, without what was meant for it alone.
+std::vector<config::EnvVar> inherited() {
+  std::vector<config::EnvVar> out;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    const std::size_t equals = text.find('=');
+    if (equals == std::string_view::npos || text.starts_with("LISTEN_")) continue;
+    config::EnvVar known;
+    known.name = text.substr(0, equals);
+    known.value = text.substr(equals + 1);
+    out.push_back(std::move(known));
+  }
+  return out;
+}
+
+struct Arguments {
+  std::vector<std::string> paths;
+  std::string listen = "127.0.0.1:8080";
+  std::string api = "127.0.0.1:6480";
+  std::string domain = "localhost";
+  std::string state_dir = default_state_dir();
+  std::string output = "table";
+  std::string log_level = "info";
+  std::string service;
+  bool follow = false;
+};
+
+int up(const Arguments& arguments) {
+  local::UpOptions options;
+  const auto listen = cli::parse_endpoint(arguments.listen);
+  const auto api = cli::parse_endpoint(arguments.api);
+  if (!listen || !api) {
+    const bool first = !listen;
+    std::fprintf(stderr, "pilotlight: %s: got \"%s\", expected ADDRESS:PORT, as 127.0.0.1:8080\n",
+                 first ? "--listen" : "--api",
+                 first ? arguments.listen.c_str() : arguments.api.c_str());
+    return kExitConfig;
+  }
+  options.paths = arguments.paths;
+  options.listen = *listen;
+  options.api = *api;
+  options.domain = arguments.domain;
+  options.state_dir = fs::absolute(arguments.state_dir);
+  std::error_code ignored;
+  options.programs = fs::read_symlink("/proc/self/exe", ignored).parent_path();
+  options.environment = inherited();
+  options.log_level = arguments.log_level;
+  options.colours = isatty(STDOUT_FILENO) == 1 && variable("NO_COLOR").empty();
+  start_logging("pilotlight",
+                parse_log_level(arguments.log_level, LogLevel::info) == LogLevel::debug
+                    ? LogLevel::debug
+                    : LogLevel::warn);
+  const int code = local::run_up(options);
+  stop_logging();
+  return code;
+}
+
+int status(const Arguments& arguments) {
+  const auto up = local::find_up(arguments.state_dir);
+  if (!up) {
+    std::fprintf(stderr, "pilotlight: nothing is running in %s\n", arguments.state_dir.c_str());
+    return kExitStart;
+  }
+  const auto answer = cli::ask_up(*up, "/pilotlight/status");
+  if (!answer) {
+    std::fprintf(stderr, "pilotlight: %s\n", answer.error().text.c_str());
+    return kExitStart;
+  }
+  const std::string text =
+      arguments.output == "json" ? answer->dump(2) + "\n" : local::status_table(*answer);
+  std::fputs(text.c_str(), stdout);
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Arguments arguments;
+  CLI::App app("pilotlight lets model servers sleep at zero and wake on the first request");
+  app.set_version_flag("--version", "pilotlight " PILOTLIGHT_VERSION);
+  app.require_subcommand(1);
+  const auto with_state_dir = [&arguments](CLI::App* command) {
+    command->add_option("--state-dir", arguments.state_dir, "folder that finds a running up again")
+        ->capture_default_str();
+    return command;
+  };
+
+  CLI::App* up_command = with_state_dir(app.add_subcommand("up", "run services on this machine"));
+  up_command->add_option("paths", arguments.paths, "manifests, or folders of them")->required();
+  up_command->add_option("--listen", arguments.listen, "gateway; services follow on the next ports")
+      ->capture_default_str();
+  up_command->add_option("--api", arguments.api, "Kubernetes API")->capture_default_str();
+  up_command->add_option("--domain", arguments.domain, "hosts are <service>.<namespace>.<domain>")
+      ->capture_default_str();
+  up_command->add_option("--log-level", arguments.log_level, "debug, info, warn, error or off")
+      ->check(CLI::IsMember({"debug", "info", "warn", "error", "off"}))
+      ->capture_default_str();
+
+  CLI::App* status_command =
+      with_state_dir(app.add_subcommand("status", "what runs, sleeps and waits"));
+  status_command->add_option("-o,--output", arguments.output, "table or json")
+      ->check(CLI::IsMember({"table", "json"}))
+      ->capture_default_str();
+  CLI::App* logs_command =
+      with_state_dir(app.add_subcommand("logs", "what the replicas of a service wrote"));
+  logs_command->add_option("service", arguments.service, "its name")->required();
+  logs_command->add_flag("-f,--follow", arguments.follow, "go on with what comes");
+  CLI::App* down_command = with_state_dir(app.add_subcommand("down", "end a running up"));
+  CLI::App* version_command = app.add_subcommand("version", "print the version");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kExitConfig;
+  }
+  if (*version_command) std::puts("pilotlight " PILOTLIGHT_VERSION);
+  if (*up_command) return up(arguments);
+  if (*status_command) return status(arguments);
+  if (*logs_command)
+    return cli::print_logs(arguments.state_dir, arguments.service, arguments.follow);
+  if (*down_command) return cli::end_up(arguments.state_dir);
+  return 0;
+}
