@@ -1,0 +1,72 @@
+"""The documentation is true: its commands run, its links lead somewhere."""
+import json
+import re
+import shlex
+import subprocess
+
+import pytest
+
+from harness import ROOT, echo_service, run
+from http1 import ask_now
+
+DOCUMENTS = sorted(path.relative_to(ROOT).as_posix()
+                   for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+
+
+def readme_commands():
+    text = (ROOT / "README.md").read_text()
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S)
+    return [line for block in blocks for line in block.splitlines() if line]
+
+
+def test_the_readmes_commands_do_what_it_says(start):
+    commands = readme_commands()
+    up_command, curl, up_my_own, status, logs, down = commands
+    assert up_command == "./dev up"
+    up = start(command=[ROOT / "dev", "up"], environment={"CI": "true"})
+    address = up.address("iris")
+
+    here = {"cwd": ROOT, "capture_output": True, "text": True, "timeout": 120}
+    assert "http://iris.default.localhost:8080/" in curl
+    answer = subprocess.run(shlex.split(curl.replace(":8080/", f":{address[1]}/")), **here)
+    assert answer.returncode == 0, answer
+    assert json.loads(answer.stdout)["outputs"][0]["data"] == [0, 1, 2]
+
+    for command in (status, logs.removesuffix(" -f"), down):
+        words = shlex.split(command)
+        done = run(*words[1:], state_dir=up.state_dir, binary=ROOT / words[0])
+        assert done.returncode == 0, (command, done)
+    assert up.process.wait(30) == 0
+    assert shlex.split(up_my_own)[1:] == ["up", "my.yaml"]
+
+
+def test_every_dev_command_has_help():
+    listed = subprocess.run([ROOT / "dev", "help"], capture_output=True, text=True, check=True)
+    names = re.findall(r"^  ([a-z]+)", listed.stdout, re.M)
+    assert {"setup", "build", "up", "test", "bench", "fmt"} <= set(names)
+    for name in names:
+        done = subprocess.run([ROOT / "dev", name, "--help"], capture_output=True, text=True,
+                              timeout=600)
+        assert done.returncode == 0, (name, done)
+        assert "usage" in done.stdout.lower(), (name, done)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_lead_somewhere(document):
+    path = ROOT / document
+    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", path.read_text()):
+        if not re.match(r"[a-z]+:", target):
+            assert (path.parent / target).exists(), f"{document}: {target}"
+
+
+def test_the_metrics_page_is_what_is_exposed(start):
+    up = start(echo_service(initial_scale="0", window="6s"))
+    assert up.ask().status == 200
+    exposed = set()
+    for program in ("activator", "autoscaler"):
+        host, _ = up.admin(program)
+        text = ask_now((host, 9090), host, "/metrics").body.decode()
+        exposed |= set(re.findall(r"^# TYPE (\S+)", text, re.M))
+    documented = set(re.findall(r"`(pilotlight_\w+)`", (ROOT / "docs/metrics.md").read_text()))
+    # A family without a sample, as refusals when there were none, is not written.
+    assert exposed | {"pilotlight_activator_refusals_total"} == documented
