@@ -27,7 +27,7 @@ constexpr std::size_t kUnreadMax = 128 * 1024;
 /// The memory that a request takes while it waits: its buffer, and what may pile up behind it.
 std::size_t waiting_bytes(http::ServerConnection& down) {
   const http::RequestHead& head = down.head();
-  const std::size_t buffer = std::max(http::ReadBuffer::kInitial, down.in().size());
+  const std::size_t buffer = std::max(http::ReadBuffer::kSmall, down.in().size());
   switch (head.framing) {
     case http::Framing::none: return buffer;
     case http::Framing::length: {

@@ -36,7 +36,9 @@ http::UpstreamPool::Params pool_params(const config::ProxyConfig& config) {
 
 Pipeline::Params pipeline_params(const config::ProxyConfig& config) {
   Pipeline::Params params;
-  params.request_timeout = config.revision_timeout;
+  params.clocks.total = config.revision_timeout;
+  params.clocks.response_start = config.response_start_timeout;
+  params.clocks.idle = config.idle_timeout;
   params.hold_permit_until_answered = config.hold_permit_until_answered;
   return params;
 }

@@ -169,8 +169,8 @@ Task<> Pipeline::run(http::ServerConnection& down) {
     co_return;
   }
   Request request(*this, via, hop);
-  const TimePoint deadline = request.begun_ + params_.request_timeout;  // waiting spends it too
-  down.set_deadline(deadline);
+  const TimePoint deadline = request.begun_ + params_.clocks.total;  // waiting spends it too
+  down.start_clocks(params_.clocks, request.begun_);
 
   const auto permit = co_await admit(down, hop, deadline);
   if (!permit && hop) {
@@ -232,7 +232,7 @@ Task<> Pipeline::finish_failed(http::ServerConnection& down, Request& request,
     parts_.meter.refused(RefusalCause::client_left);
     down.close_after();
     if (params_.hold_permit_until_answered) {
-      co_await up.absorb_answer(down.head().is_head, request.begun_ + params_.request_timeout);
+      co_await up.absorb_answer(down.head().is_head, request.begun_ + params_.clocks.total);
     } else {
       co_await up.hang_up(now + params_.hang_up_grace);
     }

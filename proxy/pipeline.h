@@ -36,7 +36,7 @@ class Pipeline {
     TrafficListener& listener;
   };
   struct Params {
-    Duration request_timeout = std::chrono::minutes(5);
+    http::RequestClocks clocks{std::chrono::minutes(5), std::nullopt, std::nullopt};
     /// After a client has left, its permit waits this long for the app to close its side.
     Duration hang_up_grace = std::chrono::milliseconds(100);
     /// Wait for the app's answer instead: for servers that go on computing.

@@ -116,7 +116,7 @@ Task<bool> Readiness::probe_http(TcpStream& stream, std::size_t index) {
   request += "\r\n";
   const auto [ec, n] = co_await asio::async_write(stream, asio::buffer(request), use_tuple);
   if (ec) co_return false;
-  http::ReadBuffer in;
+  http::ReadBuffer in(parts_.blocks);
   http::ResponseHead head;
   while (parts_.clock.now() < deadline) {
     const Result<std::size_t> used = http::parse_response(in.view(), false, head);

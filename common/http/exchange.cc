@@ -292,6 +292,7 @@ Task<Result<>> Exchange::relay_answer() {
   const auto [ec, n] = co_await asio::async_write(down_.stream(), out.buffers(), use_tuple);
   if (interrupted()) co_return interrupted();
   if (ec) co_return FlowError::downstream_gone;
+  down_.moved();
   up_.in().consume(head_bytes + early);
 
   while (!body.done()) {
@@ -312,6 +313,7 @@ Task<Result<>> Exchange::relay_answer() {
     if (!edit.plain) payload = payload.substr(0, *taken);
     const Result<> written = co_await write_downstream(payload);
     if (!written) co_return written;
+    down_.moved();
     up_.in().consume(*taken);
   }
   end_.keep_upstream = keep && up_.in().empty();  // bytes behind the answer: nobody asked for them
@@ -330,6 +332,7 @@ Task<Result<>> Exchange::tunnel() {
   const auto [ec, n] = co_await asio::async_write(down_.stream(), out.buffers(), use_tuple);
   if (interrupted()) co_return interrupted();
   if (ec) co_return FlowError::downstream_gone;
+  down_.moved();
   up_.in().consume(up_.in().size());
 
   upload_running_ = true;
@@ -346,6 +349,7 @@ Task<Result<>> Exchange::tunnel() {
     }
     const Result<> written = co_await write_downstream(up_.in().view());
     if (!written) co_return written;
+    down_.moved();
     up_.in().consume(up_.in().size());
   }
 }
@@ -361,6 +365,7 @@ Task<> Exchange::tunnel_up() {
     const auto [ec, n] = co_await asio::async_write(
         up_.stream(), asio::buffer(in.view().data(), in.size()), use_tuple);
     if (ec) break;
+    down_.moved();
     in.consume(n);
   }
   ErrorCode ignored;  // the upstream may have closed first

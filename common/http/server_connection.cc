@@ -1,5 +1,6 @@
 #include "common/http/server_connection.h"
 
+#include <algorithm>
 #include <boost/asio/write.hpp>
 
 #include "common/http/head_parser.h"
@@ -18,6 +19,7 @@ constexpr std::size_t kLingerBytes = 512 * 1024;
 ServerConnection::ServerConnection(ShardParts& parts, TcpStream stream)
     : parts_(parts),
       stream_(std::move(stream)),
+      in_(parts.blocks),
       deadline_(parts.deadlines, &ServerConnection::on_deadline, this),
       leave_(parts.leaves, stream_.native_handle(), &ServerConnection::on_left, this) {
   ErrorCode ec;  // a connection that is gone already has no addresses; its first read says so
@@ -48,6 +50,8 @@ Task<Result<>> ServerConnection::read_more() {
 Task<Result<>> ServerConnection::read_head(TimePoint idle) {
   const Interruption::Target target(interruption_, &cancel_stream, &stream_);
   bool first = in_.empty();
+  in_.rest();
+  in_.expect_short();
   deadline_.set(first ? idle : parts_.clock.now() + kHeadTimeout);
   for (;;) {
     const Result<std::size_t> used = parse_request(in_.view(), head_);
@@ -75,13 +79,34 @@ void ServerConnection::release_request(std::size_t early_body_taken) noexcept {
   head_bytes_ = 0;
 }
 
+void ServerConnection::start_clocks(const RequestClocks& clocks, TimePoint now) {
+  latest_ = now + clocks.total;
+  idle_limit_ = clocks.idle.value_or(Duration::zero());
+  watches_moves_ = clocks.idle || clocks.response_start;
+  TimePoint first = latest_;
+  if (clocks.response_start) first = std::min(first, now + *clocks.response_start);
+  if (clocks.idle) first = std::min(first, now + *clocks.idle);
+  deadline_.set(first);
+}
+
+void ServerConnection::restart_idle_clock() {
+  if (idle_limit_ == Duration::zero()) {
+    watches_moves_ = false;  // the answer has started: only the total is left
+    deadline_.set(latest_);
+    return;
+  }
+  deadline_.set(std::min(latest_, parts_.clock.now() + idle_limit_));
+}
+
 bool ServerConnection::end_request() noexcept {
+  watches_moves_ = false;
   deadline_.clear();
   interruption_.clear_deadline();
   return !last_ && !interruption_.raised();
 }
 
 Task<Result<>> ServerConnection::reply(const LocalReply& answer, bool close) {
+  watches_moves_ = false;
   deadline_.clear();
   interruption_.clear_deadline();
   if (head_bytes_ > 0) {

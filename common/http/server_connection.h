@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "common/async/deadline_queue.h"
@@ -21,13 +22,24 @@ struct ShardParts {
   Scope& scope;
   DeadlineQueue& deadlines;
   LeaveWatch& leaves;
+  BlockPool blocks{};
+};
+
+/// The three clocks of one request, from one start (knative.md 1.7); waiting spends them too.
+/// Absent is off.
+struct RequestClocks {
+  Duration total{};                         ///< Until the last byte of the answer.
+  std::optional<Duration> response_start;  ///< Until the first byte of the answer.
+  /// Between two writes of the answer; until the first one, from the start. In a tunnel bytes of
+  /// either direction count.
+  std::optional<Duration> idle;
 };
 
 /// The downstream side of one HTTP/1.x connection: reads one request head after the other, in
 /// place, and knows at once when the client leaves or the request's time is up.
 ///
 /// Lives in the frame of the connection's coroutine, on one shard. Between two requests it holds
-/// one 16 KiB buffer and no timer.
+/// one small buffer and no timer.
 class ServerConnection {
  public:
   ServerConnection(ShardParts& parts, TcpStream stream);
@@ -49,6 +61,12 @@ class ServerConnection {
 
   /// Starts the request's clock. When it comes, the interruption is raised.
   void set_deadline(TimePoint when) { deadline_.set(when); }
+  /// Starts all three clocks at `now`: one deadline, the earliest that counts.
+  void start_clocks(const RequestClocks& clocks, TimePoint now);
+  /// Bytes of the answer have gone down; in a tunnel, bytes of either direction have passed.
+  void moved() {
+    if (watches_moves_) restart_idle_clock();
+  }
   [[nodiscard]] Interruption& interruption() noexcept { return interruption_; }
 
   /// Sends an answer of our own and decides whether the connection can go on: only when the
@@ -92,6 +110,7 @@ class ServerConnection {
   static void on_left(void* self) noexcept;
   static void on_deadline(void* self) noexcept;
   [[nodiscard]] Task<Result<>> read_more();
+  void restart_idle_clock();
 
   ShardParts& parts_;
   TcpStream stream_;
@@ -101,6 +120,9 @@ class ServerConnection {
   std::size_t head_bytes_ = 0;  // 0 once released
   Interruption interruption_;
   Deadline deadline_;
+  TimePoint latest_ = TimePoint::max();  // of the present request, whatever moves
+  Duration idle_limit_{};                // zero: no idle clock
+  bool watches_moves_ = false;
   std::string peer_address_;
   tcp::endpoint local_;
   bool idle_ = false;

@@ -92,6 +92,7 @@ void UpstreamPool::put_back(std::unique_ptr<UpstreamConnection> connection) {
   }
   if (params_.idle_limit == 0) return;
   connection->reused_ = true;
+  connection->in_.rest();
   connection->idle_until_ = now + keep_time(connection->head_);
   idle_.push_back(std::move(connection));
 }

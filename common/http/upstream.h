@@ -12,7 +12,8 @@ namespace pilotlight::http {
 /// One connection to an upstream, and what is known about how far the present request got on it.
 class UpstreamConnection {
  public:
-  explicit UpstreamConnection(ShardParts& parts) : parts_(parts), stream_(parts.executor) {}
+  explicit UpstreamConnection(ShardParts& parts)
+      : parts_(parts), stream_(parts.executor), in_(parts.blocks) {}
 
   [[nodiscard]] TcpStream& stream() noexcept { return stream_; }
   [[nodiscard]] ReadBuffer& in() noexcept { return in_; }

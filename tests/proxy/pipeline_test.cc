@@ -53,7 +53,7 @@ class PipelineTest : public ::testing::Test,
 
   Pipeline::Params params() {
     Pipeline::Params params;
-    params.request_timeout = 5s;
+    params.clocks.total = 5s;
     return params;
   }
 
@@ -212,7 +212,7 @@ TEST_F(PipelineTest, AnHttp10ClientGetsAPlainBodyAndAClose) {
 
 TEST_F(PipelineTest, TheDeadlineAnswers504AndHangsUpOnTheApp) {
   Pipeline::Params hasty = params();
-  hasty.request_timeout = 30ms;
+  hasty.clocks.total = 30ms;
   Pipeline pipeline({shard_.parts, admission_, app_pool_, meter_, readiness_, fence_, *this}, hasty);
   Listener front(shard_.loop.get_executor(), shard_.clock, [&](TcpStream stream) {
     shard_.scope.spawn(pipeline.serve(std::move(stream)));

@@ -20,7 +20,8 @@ void write_all(TcpStream& stream, std::string_view bytes) {
 
 }  // namespace
 
-LoopbackShard::LoopbackShard() {
+LoopbackShard::LoopbackShard(Time time)
+    : clock(time == Time::real ? static_cast<Clock&>(wall) : sim) {
   scope.spawn(runner_.run());
   scope.spawn(leaves.run());
 }
@@ -33,10 +34,10 @@ LoopbackShard::~LoopbackShard() {
 }
 
 bool LoopbackShard::run_until(const std::function<bool()>& done) {
-  const TimePoint latest = clock.now() + 10s;
+  const TimePoint latest = wall.now() + 10s;
   loop.restart();
   while (!done()) {
-    if (clock.now() > latest) return false;
+    if (wall.now() > latest) return false;
     loop.run_one_for(50ms);
     if (loop.stopped()) loop.restart();
   }

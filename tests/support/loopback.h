@@ -8,14 +8,18 @@
 #include "common/base/system_clock.h"
 #include "common/http/server_connection.h"
 #include "common/net/listener.h"
+#include "tests/support/sim_clock.h"
 
 namespace pilotlight::test {
 
 /// One shard on the calling thread, for component tests with real sockets on loopback port 0.
-/// Nothing runs except inside run_until(), which is bounded.
+/// Nothing runs except inside run_until(), which is bounded. With Time::simulated only `sim` moves
+/// the time that the code under test sees; bytes still travel as fast as loopback does.
 class LoopbackShard {
  public:
-  LoopbackShard();
+  enum class Time { real, simulated };
+
+  explicit LoopbackShard(Time time = Time::real);
   ~LoopbackShard();
 
   /// Runs the loop until `done` holds. @return false when it did not within 10 s.
@@ -25,7 +29,9 @@ class LoopbackShard {
   void run_for(Duration time);
 
   asio::io_context loop{1};
-  SystemClock clock{loop};
+  SystemClock wall{loop};
+  SimClock sim{loop};
+  Clock& clock;
   Scope scope{loop.get_executor()};
   DeadlineQueue deadlines;
   LeaveWatch leaves{loop.get_executor()};
