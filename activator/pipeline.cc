@@ -95,7 +95,7 @@ struct Pipeline::Request {
   std::string last_replica;  // of the last attempt, for a 502
 };
 
-Task<> Pipeline::serve(TcpStream stream, std::string_view socket) {
+Task<> Pipeline::serve(Transport stream, std::string_view socket) {
   http::ServerConnection down(parts_.http, std::move(stream));
   std::optional<http::ConnectionSet::Member> member(std::in_place, connections_, down);
   parts_.cells.connections.add();
@@ -115,6 +115,7 @@ Task<> Pipeline::serve(TcpStream stream, std::string_view socket) {
     co_await handle(down, socket);
     if (!down.end_request()) break;
   }
+  co_await down.finish();
   parts_.cells.connections.sub();
   member.reset();
   if (connections_.empty()) parts_.listener.became_quiet();

@@ -6,6 +6,8 @@ find_package(fmt 9.1 REQUIRED)
 find_package(spdlog 1.10 REQUIRED)
 find_package(nlohmann_json 3.11 REQUIRED)
 find_package(GTest 1.12 REQUIRED)
+set(OPENSSL_USE_STATIC_LIBS TRUE)  # a released binary carries its TLS
+find_package(OpenSSL 3.0 REQUIRED)
 
 # yaml-cpp's own CMake package prefers the shared library; a released binary carries the static one.
 find_path(YAML_CPP_INCLUDE_DIR yaml-cpp/yaml.h REQUIRED)

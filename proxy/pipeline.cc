@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <boost/asio/write.hpp>
-
 #include "common/http/head_parser.h"
 #include "common/net/listener.h"
 
@@ -81,7 +79,7 @@ class Pipeline::Request {
   TimePoint forwarded{};
 };
 
-Task<> Pipeline::serve(TcpStream stream) {
+Task<> Pipeline::serve(Transport stream) {
   http::ServerConnection down(parts_.http, std::move(stream));
   const http::ConnectionSet::Member member(connections_, down);
   while (!down.last()) {
@@ -99,6 +97,7 @@ Task<> Pipeline::serve(TcpStream stream) {
     co_await handle(down);
     if (!down.end_request()) break;
   }
+  co_await down.finish();
 }
 
 Task<> Pipeline::handle(http::ServerConnection& down) {
@@ -192,8 +191,7 @@ Task<> Pipeline::forward(http::ServerConnection& down, Request& request, TimePoi
     // For an activator 100 means "you have a permit"; the app is not asked a second time.
     plan.edit.expect = http::ExpectEdit::cut;
     plan.swallow_continue = true;
-    const auto [ec, n] = co_await asio::async_write(
-        down.stream(), asio::buffer(kContinue.data(), kContinue.size()), use_tuple);
+    const auto [ec, n] = co_await down.stream().write(asio::buffer(kContinue.data(), kContinue.size()));
     if (ec) co_return;
   }
   for (int tries = 1;; ++tries) {

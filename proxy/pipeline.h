@@ -48,7 +48,7 @@ class Pipeline {
   Pipeline& operator=(const Pipeline&) = delete;
 
   /// Serves one connection to its end. Spawn it in the shard's scope.
-  [[nodiscard]] Task<> serve(TcpStream stream);
+  [[nodiscard]] Task<> serve(Transport stream);
 
   /// Every answer from now on is its connection's last, and idle connections end.
   void close_connections() noexcept { connections_.close(); }

@@ -76,6 +76,7 @@ class Layering(unittest.TestCase):
         ("common/http/a.h", "<", "nlohmann/json.hpp"),
         ("activator/pipeline.cc", "<", "nlohmann/json.hpp"),
         ("local/a.cc", "<", "yaml-cpp/yaml.h"),
+        ("common/http/a.cc", "<", "openssl/ssl.h"),
         ("common/flow/a.h", "<", "boost/asio/steady_timer.hpp"),
         ("autoscaler/decider.cc", "<", "boost/asio/post.hpp"),
         ("proxy/a.cc", '"', "tests/support/sim_clock.h"),
@@ -87,6 +88,7 @@ class Layering(unittest.TestCase):
         ("activator/status.cc", "<", "nlohmann/json.hpp"),
         ("config/yaml.cc", "<", "yaml-cpp/yaml.h"),
         ("common/net/a.h", "<", "boost/asio/ip/tcp.hpp"),
+        ("common/net/tls.cc", "<", "openssl/ssl.h"),
         ("tests/common/flow/a_test.cc", '"', "proxy/app.h"),
     ]
 

@@ -58,7 +58,7 @@ ErrorCode Exchange::interrupted() const noexcept {
 void Exchange::break_off() noexcept {
   ErrorCode ignored;  // what waits ends either way
   up_.stream().cancel(ignored);
-  down_.stream().cancel(ignored);
+  down_.stream().cancel();
 }
 
 Task<ExchangeEnd> Exchange::run(FirstByteHook on_first_byte) {
@@ -154,7 +154,7 @@ Task<> Exchange::upload() {
   ReadBuffer& in = down_.in();
   while (!request_body_.done() && !upload_stopped_ && !interrupted()) {
     if (in.empty()) {
-      const auto [ec, n] = co_await down_.stream().async_read_some(in.prepare(), use_tuple);
+      const auto [ec, n] = co_await down_.stream().read_some(in.prepare());
       if (ec) {
         if (!upload_stopped_ && !interrupted()) down_.interruption().raise(Cause::left);
         break;
@@ -182,7 +182,7 @@ Task<> Exchange::join_upload() {
   if (upload_running_) {
     upload_stopped_ = true;
     ErrorCode ignored;  // the pump ends either way
-    down_.stream().cancel(ignored);
+    down_.stream().cancel();
     up_.stream().cancel(ignored);
     while (upload_running_) co_await upload_ended_.wait(TimePoint::max());
   }
@@ -206,8 +206,7 @@ Task<Result<>> Exchange::read_upstream() {
 }
 
 Task<Result<>> Exchange::write_downstream(std::string_view bytes) {
-  const auto [ec, n] = co_await asio::async_write(
-      down_.stream(), asio::buffer(bytes.data(), bytes.size()), use_tuple);
+  const auto [ec, n] = co_await down_.stream().write(asio::buffer(bytes.data(), bytes.size()));
   if (interrupted()) co_return interrupted();
   if (ec) co_return FlowError::downstream_gone;
   co_return Result<>();
@@ -243,7 +242,7 @@ Task<Result<>> Exchange::pass_interim() {
   ResponseEdit edit;
   OutgoingHead& out = down_.outgoing();
   out.compose(up_.head(), edit);
-  const auto [ec, n] = co_await asio::async_write(down_.stream(), out.buffers(), use_tuple);
+  const auto [ec, n] = co_await down_.stream().write(out.buffers());
   if (interrupted()) co_return interrupted();
   if (ec) co_return FlowError::downstream_gone;
   co_return Result<>();
@@ -289,7 +288,7 @@ Task<Result<>> Exchange::relay_answer() {
     out.append(up_.in().view().substr(head_bytes, early));
   }
   end_.answered = true;
-  const auto [ec, n] = co_await asio::async_write(down_.stream(), out.buffers(), use_tuple);
+  const auto [ec, n] = co_await down_.stream().write(out.buffers());
   if (interrupted()) co_return interrupted();
   if (ec) co_return FlowError::downstream_gone;
   down_.moved();
@@ -329,7 +328,7 @@ Task<Result<>> Exchange::tunnel() {
   const std::size_t head_bytes = up_.head().text.size();
   out.append(up_.in().view().substr(head_bytes));
   end_.answered = true;
-  const auto [ec, n] = co_await asio::async_write(down_.stream(), out.buffers(), use_tuple);
+  const auto [ec, n] = co_await down_.stream().write(out.buffers());
   if (interrupted()) co_return interrupted();
   if (ec) co_return FlowError::downstream_gone;
   down_.moved();
@@ -342,7 +341,11 @@ Task<Result<>> Exchange::tunnel() {
     if (!more) {
       if (interrupted()) co_return interrupted();
       ErrorCode ignored;  // the client may be gone as well
-      down_.stream().shutdown(tcp::socket::shutdown_send, ignored);
+      if (more.error() == asio::error::eof) {
+        co_await down_.stream().shutdown_send();
+      } else {
+        down_.stream().tcp().shutdown(tcp::socket::shutdown_send, ignored);
+      }
       co_await upload_ended_.wait(down_.parts().clock.now() + kTunnelEnd);
       if (more.error() == asio::error::eof) co_return Result<>();
       co_return FlowError::upstream_failed;
@@ -358,7 +361,7 @@ Task<> Exchange::tunnel_up() {
   ReadBuffer& in = down_.in();
   while (!upload_stopped_ && !interrupted()) {
     if (in.empty()) {
-      const auto [ec, n] = co_await down_.stream().async_read_some(in.prepare(), use_tuple);
+      const auto [ec, n] = co_await down_.stream().read_some(in.prepare());
       if (ec) break;
       in.commit(n);
     }

@@ -1,7 +1,6 @@
 #include "common/http/server_connection.h"
 
 #include <algorithm>
-#include <boost/asio/write.hpp>
 
 #include "common/http/head_parser.h"
 
@@ -10,22 +9,22 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration kReplyTime = 5s;       // for an answer of our own to be taken
-constexpr Duration kLingerTime = 1s;      // for a client to notice that it should stop sending
+constexpr Duration kReplyTime = 5s;   // for an answer of our own to be taken
+constexpr Duration kLingerTime = 1s;  // for a client to notice that it should stop sending
 constexpr std::size_t kLingerBytes = 512 * 1024;
 
 }  // namespace
 
-ServerConnection::ServerConnection(ShardParts& parts, TcpStream stream)
+ServerConnection::ServerConnection(ShardParts& parts, Transport stream)
     : parts_(parts),
       stream_(std::move(stream)),
       in_(parts.blocks),
       deadline_(parts.deadlines, &ServerConnection::on_deadline, this),
-      leave_(parts.leaves, stream_.native_handle(), &ServerConnection::on_left, this) {
+      leave_(parts.leaves, stream_.tcp().native_handle(), &ServerConnection::on_left, this) {
   ErrorCode ec;  // a connection that is gone already has no addresses; its first read says so
-  const tcp::endpoint peer = stream_.remote_endpoint(ec);
+  const tcp::endpoint peer = stream_.tcp().remote_endpoint(ec);
   if (!ec) peer_address_ = peer.address().to_string();
-  local_ = stream_.local_endpoint(ec);
+  local_ = stream_.tcp().local_endpoint(ec);
 }
 
 void ServerConnection::on_left(void* self) noexcept {
@@ -38,17 +37,31 @@ void ServerConnection::on_deadline(void* self) noexcept {
   connection.interruption_.raise(Cause::deadline);
 }
 
+Task<Result<>> ServerConnection::handshake() {
+  deadline_.set(parts_.clock.now() + kHandshakeTimeout);
+  idle_ = true;  // nothing has been asked for yet: a drain may end it
+  const ErrorCode ec = co_await stream_.handshake();
+  idle_ = false;
+  deadline_.clear();
+  if (ec) co_return ec;
+  co_return Result<>();
+}
+
 Task<Result<>> ServerConnection::read_more() {
   const auto room = in_.prepare();
   if (room.size() == 0) co_return FlowError::head_too_large;
-  const auto [ec, n] = co_await stream_.async_read_some(room, use_tuple);
+  const auto [ec, n] = co_await stream_.read_some(room);
   if (ec) co_return ec;
   in_.commit(n);
   co_return Result<>();
 }
 
 Task<Result<>> ServerConnection::read_head(TimePoint idle) {
-  const Interruption::Target target(interruption_, &cancel_stream, &stream_);
+  const Interruption::Target target(interruption_, &cancel_stream, &stream_.tcp());
+  if (stream_.handshake_due()) {
+    const Result<> secured = co_await handshake();
+    if (!secured) co_return secured;
+  }
   bool first = in_.empty();
   in_.rest();
   in_.expect_short();
@@ -121,13 +134,13 @@ Task<Result<>> ServerConnection::reply(const LocalReply& answer, bool close) {
     last_ = last_ || close;
     const std::string bytes = answer.serialize(with_body, last_, http10);
     deadline_.set(parts_.clock.now() + kReplyTime);
-    const auto [ec, n] = co_await asio::async_write(stream_, asio::buffer(bytes), use_tuple);
+    const auto [ec, n] = co_await stream_.write(asio::buffer(bytes));
     deadline_.clear();
     if (ec) co_return ec;
   } else {
     last_ = true;
     const std::string bytes = answer.serialize(true, true, false);
-    const auto [ec, n] = co_await asio::async_write(stream_, asio::buffer(bytes), use_tuple);
+    const auto [ec, n] = co_await stream_.write(asio::buffer(bytes));
     if (ec) co_return ec;
   }
   if (last_) co_await linger();
@@ -137,29 +150,33 @@ Task<Result<>> ServerConnection::reply(const LocalReply& answer, bool close) {
 void ServerConnection::close_when_idle() noexcept {
   last_ = true;
   if (!idle_) return;
-  ErrorCode ignored;  // the read ends either way
-  stream_.cancel(ignored);
+  stream_.cancel();
 }
 
 Task<> ServerConnection::linger() {
-  ErrorCode ec;
-  stream_.shutdown(tcp::socket::shutdown_send, ec);
-  if (ec) co_return;
-  const Interruption::Target target(interruption_, &cancel_stream, &stream_);
+  const Interruption::Target target(interruption_, &cancel_stream, &stream_.tcp());
   deadline_.set(parts_.clock.now() + kLingerTime);
+  ErrorCode ec = co_await stream_.shutdown_send();
   std::size_t read = 0;
   while (!ec && read < kLingerBytes && interruption_.cause() != Cause::deadline) {
     in_.consume(in_.size());
-    auto [error, n] = co_await stream_.async_read_some(in_.prepare(), use_tuple);
+    auto [error, n] = co_await stream_.read_some(in_.prepare());
     ec = error;
     read += n;
   }
   deadline_.clear();
 }
 
+Task<> ServerConnection::finish() {
+  if (!stream_.secure() || interruption_.raised()) co_return;
+  const Interruption::Target target(interruption_, &cancel_stream, &stream_.tcp());
+  deadline_.set(parts_.clock.now() + kLingerTime);
+  co_await stream_.shutdown_send();
+  deadline_.clear();
+}
+
 void ServerConnection::reset() noexcept {
-  ErrorCode ignored;  // a connection that is gone needs no reset
-  stream_.set_option(asio::socket_base::linger(true, 0), ignored);
+  stream_.reset_on_close();
   last_ = true;
 }
 

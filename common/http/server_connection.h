@@ -12,6 +12,7 @@
 #include "common/http/local_reply.h"
 #include "common/http/read_buffer.h"
 #include "common/net/leave_watch.h"
+#include "common/net/transport.h"
 
 namespace pilotlight::http {
 
@@ -42,11 +43,12 @@ struct RequestClocks {
 /// one small buffer and no timer.
 class ServerConnection {
  public:
-  ServerConnection(ShardParts& parts, TcpStream stream);
+  ServerConnection(ShardParts& parts, Transport stream);
   ServerConnection(const ServerConnection&) = delete;
   ServerConnection& operator=(const ServerConnection&) = delete;
 
-  /// Waits for the next request and parses its head. The first byte may take as long as `idle`
+  /// Waits for the next request and parses its head, behind the TLS handshake if one is due and
+  /// within `kHandshakeTimeout`. The first byte may take as long as `idle`
   /// (an instant), the rest of the head until `kHeadTimeout` after it.
   /// @return done; an error of Asio when the client has gone or nothing came in time (say nothing
   /// and close); bad_message or head_too_large (answer, then close).
@@ -94,26 +96,31 @@ class ServerConnection {
   /// Closes politely: half-closes, then reads what the client still sends (bounded), so that a
   /// reset does not destroy an answer it has not read yet.
   [[nodiscard]] Task<> linger();
+  /// Ends the connection behind its last answer: with TLS the close_notify that tells a client that
+  /// nothing is missing. Not after a reset() or an interruption.
+  [[nodiscard]] Task<> finish();
   /// Closes so that no client can take a cut-off answer for a whole one.
   void reset() noexcept;
 
-  [[nodiscard]] TcpStream& stream() noexcept { return stream_; }
+  [[nodiscard]] Transport& stream() noexcept { return stream_; }
   [[nodiscard]] ReadBuffer& in() noexcept { return in_; }
   [[nodiscard]] OutgoingHead& outgoing() noexcept { return outgoing_; }
   [[nodiscard]] ShardParts& parts() noexcept { return parts_; }
   [[nodiscard]] const std::string& peer_address() const noexcept { return peer_address_; }
   [[nodiscard]] const tcp::endpoint& local() const noexcept { return local_; }
 
-  static constexpr std::chrono::seconds kHeadTimeout{60};  ///< knative.md 1.3
+  static constexpr std::chrono::seconds kHeadTimeout{60};       ///< knative.md 1.3
+  static constexpr std::chrono::seconds kHandshakeTimeout{10};  ///< For the whole TLS handshake.
 
  private:
   static void on_left(void* self) noexcept;
   static void on_deadline(void* self) noexcept;
+  [[nodiscard]] Task<Result<>> handshake();
   [[nodiscard]] Task<Result<>> read_more();
   void restart_idle_clock();
 
   ShardParts& parts_;
-  TcpStream stream_;
+  Transport stream_;
   ReadBuffer in_;
   RequestHead head_;
   OutgoingHead outgoing_;

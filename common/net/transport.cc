@@ -1,0 +1,75 @@
+#include "common/net/transport.h"
+
+#include "common/net/tls_session.h"
+
+namespace pilotlight {
+namespace {
+
+tcp::socket::wait_type awaited(TlsSession::Need need) noexcept {
+  return need == TlsSession::Need::writable ? tcp::socket::wait_write : tcp::socket::wait_read;
+}
+
+}  // namespace
+
+Transport::Transport(TcpStream tcp) noexcept : tcp_(std::move(tcp)) {}
+
+Transport::Transport(TcpStream tcp, std::unique_ptr<TlsSession> tls) noexcept
+    : tcp_(std::move(tcp)), tls_(std::move(tls)), handshake_due_(true) {}
+
+Transport::~Transport() = default;
+Transport::Transport(Transport&&) noexcept = default;
+
+Task<ErrorCode> Transport::handshake() {
+  for (;;) {
+    const TlsSession::Step step = tls_->handshake();
+    if (step.need == TlsSession::Need::nothing) {
+      handshake_due_ = static_cast<bool>(step.error);
+      co_return step.error;
+    }
+    const auto [ec] = co_await tcp_.async_wait(awaited(step.need), use_tuple);
+    if (ec) co_return ec;
+  }
+}
+
+Task<Transport::Transfer> Transport::read_secure(asio::mutable_buffer room) {
+  for (;;) {
+    const TlsSession::Step step = tls_->read(room);
+    if (step.need == TlsSession::Need::nothing) co_return Transfer(step.error, step.bytes);
+    const auto [ec] = co_await tcp_.async_wait(awaited(step.need), use_tuple);
+    if (ec) co_return Transfer(ec, 0);
+  }
+}
+
+Task<Transport::Transfer> Transport::write_secure(std::span<const asio::const_buffer> buffers) {
+  const std::size_t total = asio::buffer_size(buffers);
+  std::size_t sent = 0;
+  while (sent < total) {
+    const TlsSession::Step step = tls_->write(buffers, sent);
+    sent += step.bytes;
+    if (step.error) co_return Transfer(step.error, sent);
+    if (step.need == TlsSession::Need::nothing) continue;
+    const auto [ec] = co_await tcp_.async_wait(awaited(step.need), use_tuple);
+    if (ec) co_return Transfer(ec, sent);
+  }
+  co_return Transfer(ErrorCode(), sent);
+}
+
+Task<ErrorCode> Transport::shutdown_send() {
+  while (tls_ != nullptr) {
+    const TlsSession::Step step = tls_->close_notify();
+    if (step.need == TlsSession::Need::nothing) break;
+    const auto [ec] = co_await tcp_.async_wait(awaited(step.need), use_tuple);
+    if (ec) co_return ec;
+  }
+  ErrorCode ec;
+  tcp_.shutdown(tcp::socket::shutdown_send, ec);
+  co_return ec;
+}
+
+void Transport::reset_on_close() noexcept {
+  if (tls_ != nullptr) tls_->cut();
+  ErrorCode ignored;  // a connection that is gone needs no reset
+  tcp_.set_option(asio::socket_base::linger(true, 0), ignored);
+}
+
+}  // namespace pilotlight

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <tuple>
+
+#include <boost/asio/write.hpp>
+
+#include "common/base/error.h"
+#include "common/net/stream.h"
+
+namespace pilotlight {
+
+class TlsSession;
+
+/// A TCP connection with TLS on top of it, or without: what a downstream connection reads and
+/// writes.
+///
+/// Without TLS every operation is the TcpStream's own behind one branch: no frame, allocation or
+/// system call more. With TLS an operation that finds its bytes ready does not suspend.
+/// One read and one write may be under way at a time. Lives on one shard.
+class Transport {
+ public:
+  /// What an operation gives, as with use_tuple: the error, and the bytes that went through.
+  using Transfer = std::tuple<ErrorCode, std::size_t>;
+
+  Transport(TcpStream tcp) noexcept;  // NOLINT(google-explicit-constructor): plain TCP is one
+  Transport(TcpStream tcp, std::unique_ptr<TlsSession> tls) noexcept;
+  ~Transport();
+  Transport(Transport&&) noexcept;
+  Transport& operator=(Transport&&) = delete;
+
+  [[nodiscard]] bool secure() const noexcept { return tls_ != nullptr; }
+  /// Whether handshake() has to come before anything else.
+  [[nodiscard]] bool handshake_due() const noexcept { return handshake_due_; }
+  [[nodiscard]] Task<ErrorCode> handshake();
+
+  /// At least one byte, or an error. The end is asio::error::eof; with TLS only behind the peer's
+  /// close_notify.
+  [[nodiscard]] Task<Transfer> read_some(asio::mutable_buffer room) {
+    if (tls_ == nullptr) return tcp_.async_read_some(room, use_tuple);
+    return read_secure(room);
+  }
+
+  /// All of `buffers` (one, or several side by side), in one system call or one record where they
+  /// fit. The buffers' list too must live until it has ended.
+  template <class Buffers>
+  [[nodiscard]] Task<Transfer> write(const Buffers& buffers) {
+    if (tls_ == nullptr) return asio::async_write(tcp_, buffers, use_tuple);
+    const auto* first = &*asio::buffer_sequence_begin(buffers);
+    const auto count = asio::buffer_sequence_end(buffers) - asio::buffer_sequence_begin(buffers);
+    return write_secure(
+        std::span<const asio::const_buffer>(first, static_cast<std::size_t>(count)));
+  }
+
+  /// Nothing more will be written: close_notify where there is TLS, then a FIN. Suspends only when
+  /// the peer leaves no room for the close_notify.
+  [[nodiscard]] Task<ErrorCode> shutdown_send();
+
+  /// Makes the coming close a reset, and one without close_notify: no peer may take what it has got
+  /// for the whole.
+  void reset_on_close() noexcept;
+
+  /// Ends what waits here, with operation_aborted.
+  void cancel() noexcept { cancel_stream(&tcp_); }
+
+  /// The connection below: for its addresses, its descriptor and for cancelling.
+  [[nodiscard]] TcpStream& tcp() noexcept { return tcp_; }
+
+ private:
+  [[nodiscard]] Task<Transfer> read_secure(asio::mutable_buffer room);
+  [[nodiscard]] Task<Transfer> write_secure(std::span<const asio::const_buffer> buffers);
+
+  TcpStream tcp_;
+  std::unique_ptr<TlsSession> tls_;  // null: plain TCP
+  bool handshake_due_ = false;
+};
+
+}  // namespace pilotlight
