@@ -1,0 +1,131 @@
+"""The sidecar beside other proxies, in one interleaved run. `./dev bench sidecar`.
+
+In each round, under each load, every peer has its turn, as a fresh process alone on its core. What
+counts are the ratios within one run; see docs/benchmarks.md.
+"""
+import argparse
+import json
+import pathlib
+import shlex
+import statistics
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import measure  # noqa: E402
+import peers  # noqa: E402
+import report  # noqa: E402
+import stage  # noqa: E402
+import tables  # noqa: E402
+
+
+def parse():
+    parser = argparse.ArgumentParser(prog="./dev bench sidecar", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bin", type=pathlib.Path, default=report.ROOT / "build/release/bin",
+                        help=argparse.SUPPRESS)
+    parser.add_argument("--envoy", type=pathlib.Path, help=argparse.SUPPRESS)
+    parser.add_argument("--quick", action="store_true", help="short runs, two rounds: a first look")
+    parser.add_argument("--rounds", type=int, help="5, or 2 with --quick")
+    parser.add_argument("--peer", action="append", default=[], metavar="NAME=PATH",
+                        help="one more sidecar that speaks the queue-proxy environment")
+    parser.add_argument("--only", default="", metavar="PEER,...", help="leave the other peers out")
+    parser.add_argument("--loads", default="", metavar="LOAD,...",
+                        help="of " + ", ".join(load.name for load in measure.LOADS))
+    parser.add_argument("-o", "--output", choices=("table", "json"), default="table")
+    parser.add_argument("--out", type=pathlib.Path, help="result file, instead of bench/results/")
+    options = parser.parse_args()
+    known = {load.name for load in measure.LOADS}
+    for name in filter(None, options.loads.split(",")):
+        if name not in known:
+            parser.error(f"--loads: got {name}, expected some of {', '.join(sorted(known))}")
+    options.rounds = options.rounds or (2 if options.quick else 5)
+    return options
+
+
+def all_peers(options, tools):
+    bin_folder = options.bin.resolve()
+    found = [peers.Pilotlight("pilotlight", bin_folder / "pilotlight-proxy", report.commit())]
+    for text in options.peer:
+        name, _, path = text.partition("=")
+        if not pathlib.Path(path).is_file():
+            sys.exit(f"--peer: got {text}, expected NAME=PATH of a program")
+        found.append(peers.Pilotlight(name, pathlib.Path(path).resolve(), path))
+    found += [peers.Nginx(), peers.Haproxy(), peers.Relay(tools.folder / "bench-relay")]
+    if options.envoy:
+        found.append(peers.Envoy(options.envoy))
+    missing = [peer.name for peer in found if peer.version is None]
+    if missing:
+        sys.exit(f"not installed: {', '.join(missing)}: ./dev bench sidecar installs them")
+    only = [name for name in options.only.split(",") if name]
+    return [peer for peer in found if not only or peer.name in only]
+
+
+def chosen_loads(options):
+    names = [name for name in options.loads.split(",") if name]
+    if "rate" in names and "c64" not in names:
+        names.append("c64")  # the rate is half of its slowest
+    return [load for load in measure.LOADS if not names or load.name in names]
+
+
+def run(bench, taking_part, loads, rounds):
+    """{load: {peer: [run, ...]}} and the common rate, from all rounds."""
+    runs = {load.name: {peer.name: [] for peer in taking_part if peer.limits or not load.concurrency}
+            for load in loads}
+    rate = None
+    for index in range(rounds):
+        for load in loads:
+            if load.at_rate and rate is None:
+                rate = 0.5 * min(one[0]["requests_per_second"] for one in runs["c64"].values())
+            turn = index % len(taking_part)
+            for peer in taking_part[turn:] + taking_part[:turn]:
+                if peer.name in runs[load.name]:
+                    print(f"\rround {index + 1} of {rounds}, {load.name}, {peer.name}".ljust(60),
+                          end="", file=sys.stderr, flush=True)
+                    runs[load.name][peer.name].append(bench.under(peer, load, rate))
+    print(file=sys.stderr)
+    return runs, rate
+
+
+def main():
+    options = parse()
+    bench = measure.Bench(options.bin.resolve(), options.quick)
+    taking_part = all_peers(options, bench.tools)
+    loads = chosen_loads(options)
+    with bench.app():
+        runs, rate = run(bench, taking_part, loads, options.rounds)
+        at_rest = {}
+        for peer in taking_part:
+            print(f"\rat rest: {peer.name}".ljust(60), end="", file=sys.stderr, flush=True)
+            at_rest[peer.name] = bench.at_rest(peer)
+            at_rest[peer.name]["start_ms"] = statistics.median(
+                one["start_ms"] for by_peer in runs.values() for one in by_peer.get(peer.name, []))
+        print(file=sys.stderr)
+    shown = [text for text in sys.argv[1:]]
+    for hidden in ("--bin", "--envoy"):
+        if hidden in shown:
+            at = shown.index(hidden)
+            del shown[at:at + 2]
+    results = {
+        "command": " ".join(["./dev bench sidecar", *map(shlex.quote, shown)]),
+        "commit": report.commit(), "machine": report.machine(), "rounds": options.rounds,
+        "cores": {"proxy": stage.PROXY_CORE, "load": stage.LOAD_CORE},
+        "peers": [peer.name for peer in taking_part],
+        "about": {peer.name: {"version": str(peer.version), "configuration": peer.configuration}
+                  for peer in taking_part},
+        "what": {load.name: load.what for load in loads},
+        "rate": None if rate is None else round(rate),
+        "body_mib": bench.body_bytes // measure.MIB,
+        "loads": {load: {peer: tables.medians(list_of_runs) for peer, list_of_runs in by.items()}
+                  for load, by in runs.items()},
+        "runs": runs, "at_rest": at_rest,
+    }
+    if options.output == "json":
+        print(json.dumps(results, indent=1))
+        return 0
+    print(tables.as_text(results))
+    report.write(tables.as_markdown(results), "sidecar", options.out)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
