@@ -51,8 +51,10 @@ def main():
     print("system calls per request: " + (", ".join(f"{name} {rate:.2f}"
                                                    for name, rate in calls.items())))
     if options.update:
-        FIGURES.write_text(json.dumps({"instructions_per_request": round(cost["instructions"]),
-                                       "system_calls_per_request": calls}, indent=2) + "\n")
+        figures = {"instructions_per_request": round(cost["instructions"]),
+                   "system_calls_per_request": {name: round(rate, 1)
+                                                for name, rate in calls.items()}}
+        FIGURES.write_text(json.dumps(figures, indent=2) + "\n")
         print(f"written to {FIGURES.relative_to(report.ROOT)}")
         return 0
     found = problems(json.loads(FIGURES.read_text()), cost["instructions"], calls)

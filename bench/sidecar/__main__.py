@@ -86,6 +86,27 @@ def run(bench, taking_part, loads, rounds):
     return runs, rate
 
 
+def command_line():
+    """As the user typed it: without what ./dev adds."""
+    shown = sys.argv[1:]
+    for added in ("--bin", "--envoy"):
+        if added in shown:
+            at = shown.index(added)
+            del shown[at:at + 2]
+    return shlex.join(["./dev", "bench", "sidecar", *shown])
+
+
+def all_at_rest(bench, taking_part, runs):
+    at_rest = {}
+    for peer in taking_part:
+        print(f"\rat rest: {peer.name}".ljust(60), end="", file=sys.stderr, flush=True)
+        at_rest[peer.name] = bench.at_rest(peer)
+        at_rest[peer.name]["start_ms"] = statistics.median(
+            one["start_ms"] for by_peer in runs.values() for one in by_peer.get(peer.name, []))
+    print(file=sys.stderr)
+    return at_rest
+
+
 def main():
     options = parse()
     bench = measure.Bench(options.bin.resolve(), options.quick)
@@ -93,20 +114,9 @@ def main():
     loads = chosen_loads(options)
     with bench.app():
         runs, rate = run(bench, taking_part, loads, options.rounds)
-        at_rest = {}
-        for peer in taking_part:
-            print(f"\rat rest: {peer.name}".ljust(60), end="", file=sys.stderr, flush=True)
-            at_rest[peer.name] = bench.at_rest(peer)
-            at_rest[peer.name]["start_ms"] = statistics.median(
-                one["start_ms"] for by_peer in runs.values() for one in by_peer.get(peer.name, []))
-        print(file=sys.stderr)
-    shown = [text for text in sys.argv[1:]]
-    for hidden in ("--bin", "--envoy"):
-        if hidden in shown:
-            at = shown.index(hidden)
-            del shown[at:at + 2]
+        at_rest = all_at_rest(bench, taking_part, runs)
     results = {
-        "command": " ".join(["./dev bench sidecar", *map(shlex.quote, shown)]),
+        "command": command_line(),
         "commit": report.commit(), "machine": report.machine(), "rounds": options.rounds,
         "cores": {"proxy": stage.PROXY_CORE, "load": stage.LOAD_CORE},
         "peers": [peer.name for peer in taking_part],
@@ -115,14 +125,14 @@ def main():
         "what": {load.name: load.what for load in loads},
         "rate": None if rate is None else round(rate),
         "body_mib": bench.body_bytes // measure.MIB,
-        "loads": {load: {peer: tables.medians(list_of_runs) for peer, list_of_runs in by.items()}
-                  for load, by in runs.items()},
+        "loads": {load: {peer: tables.medians(of_peer) for peer, of_peer in by_peer.items()}
+                  for load, by_peer in runs.items()},
         "runs": runs, "at_rest": at_rest,
     }
     if options.output == "json":
         print(json.dumps(results, indent=1))
-        return 0
-    print(tables.as_text(results))
+    else:
+        print(tables.as_text(results))
     report.write(tables.as_markdown(results), "sidecar", options.out)
     return 0
 

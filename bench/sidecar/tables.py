@@ -54,6 +54,15 @@ def load_rows(by_peer, peers):
     return columns, rows
 
 
+def summary_rows(results):
+    """CPU time per request of every peer under every load, in one table."""
+    columns = ["CPU us/request", *results["peers"]]
+    rows = [[load, *(f"{by_peer[peer]['cpu_us_per_request']:,.1f}" if peer in by_peer else "n/a"
+                     for peer in results["peers"])]
+            for load, by_peer in results["loads"].items()]
+    return columns, rows
+
+
 def rest_rows(results):
     columns = ["peer", "start to listening ms", "RSS idle MiB", "wake-ups/s idle",
                "KiB per idle connection", f"RSS after {results['body_mib']} MiB bodies, MiB"]
@@ -80,7 +89,7 @@ def disturbances(results):
 
 def sections(results, table):
     """The lines of all tables; `table` formats one from (columns, rows)."""
-    lines = []
+    lines = ["## All loads", "", *table(*summary_rows(results))]
     for load, by_peer in results["loads"].items():
         what = results["what"][load]
         if load == "rate":
@@ -91,7 +100,7 @@ def sections(results, table):
 
 
 def as_text(results):
-    return "\n".join(sections(results, report.text_table)).lstrip("\n")
+    return "\n".join(sections(results, report.text_table))
 
 
 def as_markdown(results):
