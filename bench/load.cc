@@ -47,7 +47,6 @@ struct Connection {
   std::uint64_t next_due = 0;  // at a rate: the number of its oldest request that is not sent
   std::uint64_t due = 0;       // and how many such there are
   bool busy = false;
-  bool used = false;  // has had an answer
 };
 
 class Generator {
@@ -144,7 +143,6 @@ class Generator {
     std::optional<in_addr> from;
     if (options_.reconnect) from = in_addr{htonl(kFirstSource + connects_++ % kSources)};
     connection.answer.next();
-    connection.used = false;
     connection.socket = begin_connect(options_.target, from);
     if (!connection.socket) die("connect");
     watch(epoll_, connection.socket, &connection);
@@ -235,7 +233,6 @@ class Generator {
     const bool ends = connection.answer.closes();
     connection.answer.next();
     connection.busy = false;
-    connection.used = true;
     if (options_.requests > 0 && result_.all_requests == options_.requests) {
       return close_window(now);
     }

@@ -53,11 +53,16 @@ def all_peers(options, tools):
     found += [peers.Nginx(), peers.Haproxy(), peers.Relay(tools.folder / "bench-relay")]
     if options.envoy:
         found.append(peers.Envoy(options.envoy))
-    missing = [peer.name for peer in found if peer.version is None]
+    only = [name for name in options.only.split(",") if name]
+    unknown = set(only) - {peer.name for peer in found}
+    if unknown:
+        sys.exit(f"--only: got {', '.join(sorted(unknown))}, expected some of "
+                 f"{', '.join(peer.name for peer in found)}")
+    chosen = [peer for peer in found if not only or peer.name in only]
+    missing = [peer.name for peer in chosen if peer.version is None]
     if missing:
         sys.exit(f"not installed: {', '.join(missing)}: ./dev bench sidecar installs them")
-    only = [name for name in options.only.split(",") if name]
-    return [peer for peer in found if not only or peer.name in only]
+    return chosen
 
 
 def chosen_loads(options):
@@ -87,9 +92,9 @@ def run(bench, taking_part, loads, rounds):
 
 
 def command_line():
-    """As the user typed it: without what ./dev adds."""
+    """As the user typed it: without what ./dev adds, and where the result went."""
     shown = sys.argv[1:]
-    for added in ("--bin", "--envoy"):
+    for added in ("--bin", "--envoy", "--out"):
         if added in shown:
             at = shown.index(added)
             del shown[at:at + 2]
@@ -134,7 +139,9 @@ def main():
     else:
         print(tables.as_text(results))
     report.write(tables.as_markdown(results), "sidecar", options.out)
-    return 0
+    failed = [one for by_peer in results["loads"].values() for one in by_peer.values()
+              if one["errors"]]
+    return 1 if failed else 0  # a peer that loses requests has not been measured
 
 
 if __name__ == "__main__":
