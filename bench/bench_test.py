@@ -96,14 +96,16 @@ class Gate(unittest.TestCase):
         self.assertIn("got 1031, expected 1000", self.problems(1031)[0])
 
     def test_reads_the_table_of_strace(self):
-        self.assertEqual(lockstep.parse_strace(STRACE), {"sendmsg": 120, "recvfrom": 298, "recvfrom (failed)": 12})
+        self.assertEqual(lockstep.parse_strace(STRACE),
+                         {"sendmsg": 120, "recvfrom": 298, "recvfrom (failed)": 12})
 
 
 class Recover(unittest.TestCase):
     STEADY = [index / 100 for index in range(800)]  # 100 answers a second for 8 s
 
     def after(self, good, bad=()):
-        return recover.normal_after(recover.Answers(list(good), list(bad)), killed=4, end=8)
+        answers = recover.Answers(list(good), [(at, "502") for at in bad])
+        return recover.normal_after(answers, killed=4, end=8)
 
     def test_undisturbed_traffic_is_normal_at_once(self):
         self.assertEqual(self.after(self.STEADY), 0)
@@ -123,7 +125,8 @@ class Sidecar(unittest.TestCase):
     RUN = {**{name: 1 for name in tables.NUMBERS}, "reconnects": 0, "errors": {}}
 
     def test_the_median_stands_for_the_rounds_and_errors_add_up(self):
-        runs = [{**self.RUN, "cpu_us_per_request": cpu, "errors": {"reset": 1}} for cpu in (9, 1, 2)]
+        runs = [{**self.RUN, "cpu_us_per_request": cpu, "errors": {"reset": 1}}
+                for cpu in (9, 1, 2)]
         one = tables.medians(runs)
         self.assertEqual((one["cpu_us_per_request"], one["cpu_us_per_request_range"]), (2, [1, 9]))
         results = {"loads": {"c1": {"nginx": one}}}

@@ -38,9 +38,8 @@ class Lockstep:
         self.tools = stage.Tools(binaries)
 
     def _run(self, tracer, requests, finish):
-        """Runs the proxy under the tracer until it has answered so many; then finish(running) makes the
-        tracer write what it has counted. (A first SIGTERM begins
-        Knative's 30 s of drain.)
+        """Runs the proxy under the tracer until it has answered so many; then finish(running) makes
+        the tracer write what it has counted.
         """
         app_port, port = stage.free_port(stage.LOOPBACK), stage.free_port()
         environment = stage.sidecar_environment(port, app_port)
@@ -98,7 +97,8 @@ def dump_callgrind(running):
 
 
 def end_under_strace(running):
-    """strace writes when its child has ended, which a second signal makes it do at once."""
+    """strace writes when its child has ended. A first SIGTERM begins Knative's 30 s of drain, a
+    second one ends it."""
     deadline = time.monotonic() + 30
     while running.process.poll() is None:
         if time.monotonic() > deadline:

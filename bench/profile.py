@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What a request's instructions are made of: callgrind's list per request. `./dev bench profile`."""
+"""What a request's instructions are made of: callgrind's list. `./dev bench profile`."""
 import argparse
 import pathlib
 import sys

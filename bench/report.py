@@ -29,10 +29,11 @@ def summary(values):
     return (statistics.median(ordered), ordered[int(0.9 * (len(ordered) - 1))], ordered[-1])
 
 
-def heading(title, command, *facts):
+def heading(title, command, *facts, at_commit=None):
     """The first lines of a results file: what, with which command, from which commit, where."""
     return [f"# {title}, {datetime.date.today()}", "", f"- command: `{command}`",
-            f"- commit: {commit()}", f"- machine: {machine()}", *(f"- {fact}" for fact in facts), ""]
+            f"- commit: {at_commit or commit()}", f"- machine: {machine()}",
+            *(f"- {fact}" for fact in facts), ""]
 
 
 def markdown_table(columns, rows):

@@ -74,8 +74,8 @@ def chosen_loads(options):
 
 def run(bench, taking_part, loads, rounds):
     """{load: {peer: [run, ...]}} and the common rate, from all rounds."""
-    runs = {load.name: {peer.name: [] for peer in taking_part if peer.limits or not load.concurrency}
-            for load in loads}
+    runs = {load.name: {peer.name: [] for peer in taking_part
+                        if peer.limits or not load.concurrency} for load in loads}
     rate = None
     for index in range(rounds):
         for load in loads:
@@ -117,12 +117,13 @@ def main():
     bench = measure.Bench(options.bin.resolve(), options.quick)
     taking_part = all_peers(options, bench.tools)
     loads = chosen_loads(options)
+    commit = report.commit()  # before the results make the tree dirty
     with bench.app():
         runs, rate = run(bench, taking_part, loads, options.rounds)
         at_rest = all_at_rest(bench, taking_part, runs)
     results = {
         "command": command_line(),
-        "commit": report.commit(), "machine": report.machine(), "rounds": options.rounds,
+        "commit": commit, "machine": report.machine(), "rounds": options.rounds,
         "cores": {"proxy": stage.PROXY_CORE, "load": stage.LOAD_CORE},
         "peers": [peer.name for peer in taking_part],
         "about": {peer.name: {"version": str(peer.version), "configuration": peer.configuration}

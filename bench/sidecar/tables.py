@@ -106,11 +106,12 @@ def as_text(results):
 def as_markdown(results):
     lines = report.heading(
         "The sidecar beside others", results["command"],
-        f"rounds: {results['rounds']}, every load once by every peer in each, in turn; medians, and "
-        "the smallest and largest CPU time",
+        f"rounds: {results['rounds']}, every load once by every peer in each, in turn; medians, "
+        "and the smallest and largest CPU time",
         f"cores: proxy on {results['cores']['proxy']}, app and generator on "
         f"{results['cores']['load']}",
-        "CPU time is that of the whole proxy process within the measured window")
+        "CPU time is that of the whole proxy process within the measured window",
+        at_commit=results["commit"])
     lines += sections(results, report.markdown_table)
     lines += ["", "## Peers and their configuration", ""]
     for peer in results["peers"]:
