@@ -7,20 +7,18 @@ its own process read it (the events of activator, autoscaler and `up`, the echo 
 phases are differences between clocks that are the same clock.
 """
 import argparse
-import datetime
 import json
 import os
 import pathlib
-import platform
 import shutil
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+import report
+
+ROOT = report.ROOT
 sys.path.insert(0, str(ROOT / "tests" / "integration"))
 
 SERVICES = 10
@@ -45,36 +43,20 @@ def phases_of(at):
 
 def summary(rows):
     """(phase, median, 90th percentile, largest) per phase."""
-    table = []
-    for name in [*(phase[0] for phase in PHASES), "our share", "whole"]:
-        values = sorted(row[name] for row in rows)
-        table.append((name, statistics.median(values), values[int(0.9 * (len(values) - 1))],
-                      values[-1]))
-    return table
+    names = [*(phase[0] for phase in PHASES), "our share", "whole"]
+    return [(name, *report.summary([row[name] for row in rows])) for name in names]
 
 
 def as_markdown(table, rows, command):
-    commit = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"],
-                            capture_output=True, text=True).stdout.strip() or "unknown"
     meaning = {name: text for name, text, _, _ in PHASES}
     meaning["our share"] = "(request -> app's exec) + (app listens -> first byte)"
     meaning["whole"] = "request parked -> first byte of the answer"
-    lines = [f"# Wakes of the echo app, {datetime.date.today()}", "",
-             f"- command: `{command}`", f"- commit: {commit}", f"- machine: {machine()}",
-             f"- wakes: {len(rows)}, one at a time, every one in the table", "",
-             "| phase | what | median ms | p90 ms | largest ms |", "|---|---|---|---|---|"]
-    lines += [f"| {name} | {meaning[name]} | {median:.2f} | {p90:.2f} | {largest:.2f} |"
-              for name, median, p90, largest in table]
-    return "\n".join(lines) + "\n"
-
-
-def machine():
-    model = next((line.partition(":")[2].strip()
-                  for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-                  if line.startswith("model name")), platform.machine())
-    cores = len([line for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-                 if line.startswith("processor")])
-    return f"{cores} x {model}, Linux {platform.release()}"
+    return [*report.heading("Wakes of the echo app", command,
+                            f"wakes: {len(rows)}, one at a time, every one in the table"),
+            *report.markdown_table(
+                ("phase", "what", "median ms", "p90 ms", "largest ms"),
+                [(name, meaning[name], *(f"{value:.2f}" for value in values))
+                 for name, *values in table])]
 
 
 class Wakes:
@@ -162,15 +144,11 @@ def main():
         shutil.rmtree(folder, ignore_errors=True)
 
     table = summary(rows)
-    print(f"{'phase':<12}{'median':>10}{'p90':>10}{'largest':>10}   ms")
-    for name, *values in table:
-        print(f"{name:<12}" + "".join(f"{value:>10.2f}" for value in values))
-    out = options.out or ROOT / "bench" / "results" / f"{datetime.date.today()}-wake.md"
-    out.parent.mkdir(parents=True, exist_ok=True)
+    print(*report.text_table(("phase", "median ms", "p90 ms", "largest ms"),
+                             [(name, *(f"{value:.2f}" for value in values))
+                              for name, *values in table]), sep="\n")
     command = "./dev bench wake" + (f" --wakes {options.wakes}" if options.wakes != 50 else "")
-    out.write_text(as_markdown(table, rows, command))
-    shown = out.relative_to(ROOT) if out.is_relative_to(ROOT) else out
-    print(f"written to {shown}")
+    report.write(as_markdown(table, rows, command), "wake", options.out)
     share = next(median for name, median, _, _ in table if name == "our share")
     if share > BUDGET_MS:
         print(f"our share of a wake is {share:.1f} ms at the median; the budget is {BUDGET_MS:.0f}")
