@@ -96,6 +96,8 @@ void Control::deployment_applied(const Json& object) {
   info->service = view->service;
   info->capacity = view->container_concurrency;
   info->timeout = view->timeout;
+  info->response_start_timeout = view->response_start_timeout;
+  info->idle_timeout = view->idle_timeout;
   if (known.info && *known.info == *info) return;
   const bool is_new = !known.info;
   known.info = std::move(info);

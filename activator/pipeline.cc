@@ -79,7 +79,19 @@ struct Pipeline::Request {
       : down(connection),
         revision(std::move(to)),
         visit(pipeline.parts_.revisions, revision),
-        deadline(pipeline.parts_.http.clock.now() + revision->timeout) {}
+        begun(pipeline.parts_.http.clock.now()),
+        deadline(begun + revision->timeout) {}
+
+  /// The revision's clocks, each `longer` than it asks for.
+  [[nodiscard]] http::RequestClocks clocks(Duration longer) const {
+    http::RequestClocks all;
+    all.total = revision->timeout + longer;
+    if (revision->response_start_timeout) {
+      all.response_start = *revision->response_start_timeout + longer;
+    }
+    if (revision->idle_timeout) all.idle = *revision->idle_timeout + longer;
+    return all;
+  }
 
   static void on_first_byte(void* self) {
     auto& request = *static_cast<Request*>(self);
@@ -89,6 +101,7 @@ struct Pipeline::Request {
   http::ServerConnection& down;
   RevisionPtr revision;
   Visit visit;
+  TimePoint begun;
   TimePoint deadline;                    // waiting spends it too
   const Placement* placement = nullptr;  // while it is at a replica
   TimePoint placed_at{};
@@ -152,13 +165,13 @@ Task<> Pipeline::answer_probe(http::ServerConnection& down) {
 Task<> Pipeline::run(http::ServerConnection& down, RevisionPtr revision) {
   Request request(*this, down, std::move(revision));
   for (;;) {
-    down.set_deadline(request.deadline);
+    down.start_clocks(request.clocks(Duration::zero()), request.begun);
     const auto placement = co_await request.visit.place(waiting_bytes(down), down.interruption());
     if (!placement) {
       co_await refuse(request, placement.error());
       co_return;
     }
-    down.set_deadline(request.deadline + kClockGrace);
+    down.start_clocks(request.clocks(kClockGrace), request.begun);
     request.placement = &*placement;
     request.placed_at = parts_.http.clock.now();
     const bool over = co_await attempt(request, *placement);
@@ -199,7 +212,7 @@ Task<bool> Pipeline::attempt(Request& request, const Placement& placement) {
     http::Exchange exchange(down, **checkout, plan);
     const http::ExchangeEnd end = co_await exchange.run(first_byte);
     if (end.bounce != http::Bounce::none) {
-      if (end.keep_upstream) checkout->keep();
+      if (end.keep_upstream) checkout->keep(parts_.http.clock.now());
       request.visit.not_taken(finding_of(end.bounce));
       parts_.cells.bounces.add();
       co_return false;
@@ -211,7 +224,7 @@ Task<bool> Pipeline::attempt(Request& request, const Placement& placement) {
       co_return false;
     }
     if (!end.error && end.keep_upstream) {
-      checkout->keep();
+      checkout->keep(parts_.http.clock.now());
     } else {
       const auto closed = std::move(*checkout);  // before its place is free
     }

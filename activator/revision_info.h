@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "common/base/clock.h"
@@ -19,6 +20,8 @@ struct RevisionInfo {
   std::string service;
   std::uint32_t capacity = 0;                  ///< Requests per replica at once; 0 is unlimited.
   Duration timeout = std::chrono::minutes(5);  ///< From arrival to the end; parking counts.
+  std::optional<Duration> response_start_timeout;  ///< To the first byte of the answer; likewise.
+  std::optional<Duration> idle_timeout;            ///< Between two writes of the answer.
 
   friend bool operator==(const RevisionInfo&, const RevisionInfo&) = default;
 };

@@ -31,7 +31,9 @@ class App final : TrafficListener, ReadinessListener, FenceListener {
   [[nodiscard]] int run();
 
  private:
-  void became_idle() override { progress_->cancel(); }
+  void became_idle() override {
+    if (draining_) progress_->cancel();
+  }
   void fence_changed() override { progress_->cancel(); }
   void app_ready(Duration listening, Duration ready) override;
   void app_lost() override;

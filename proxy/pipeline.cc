@@ -55,17 +55,17 @@ class Pipeline::Request {
     owner_.parts_.fence.request(begun_);
   }
   ~Request() {
-    leave();
+    if (present_) leave(owner_.parts_.http.clock.now());
     if (--owner_.requests_ == 0) owner_.parts_.listener.became_idle();
   }
   Request(const Request&) = delete;
   Request& operator=(const Request&) = delete;
 
   /// Its client has gone, or it is over: no demand any more.
-  void leave() noexcept {
+  void leave(TimePoint now) noexcept {
     if (!present_) return;
     present_ = false;
-    owner_.parts_.meter.departed(owner_.parts_.http.clock.now(), via_);
+    owner_.parts_.meter.departed(now, via_);
   }
 
  private:
@@ -76,7 +76,6 @@ class Pipeline::Request {
  public:
   const bool hop;
   TimePoint begun_;
-  TimePoint forwarded{};
 };
 
 Task<> Pipeline::serve(Transport stream) {
@@ -94,18 +93,14 @@ Task<> Pipeline::serve(Transport stream) {
       break;
     }
     if (!down.head().keep_alive || connections_.closing()) down.close_after();
-    co_await handle(down);
+    if (is_probe(down.head())) {
+      co_await answer_probe(down);
+    } else {
+      co_await run(down);
+    }
     if (!down.end_request()) break;
   }
   co_await down.finish();
-}
-
-Task<> Pipeline::handle(http::ServerConnection& down) {
-  if (is_probe(down.head())) {
-    co_await answer_probe(down);
-  } else {
-    co_await run(down);
-  }
 }
 
 bool Pipeline::is_probe(const http::RequestHead& head) const noexcept {
@@ -146,7 +141,6 @@ Task<> Pipeline::bounce(http::ServerConnection& down, Bounce why) {
 
 Task<Result<Admission::Permit>> Pipeline::admit(http::ServerConnection& down, bool hop,
                                                 TimePoint deadline) {
-  if (auto permit = parts_.admission.try_acquire()) co_return std::move(*permit);
   // An activator places a request that found no permit elsewhere; only direct clients queue.
   if (hop) co_return FlowError::queue_full;
   co_return co_await parts_.admission.acquire(deadline, down.interruption());
@@ -171,49 +165,41 @@ Task<> Pipeline::run(http::ServerConnection& down) {
   const TimePoint deadline = request.begun_ + params_.clocks.total;  // waiting spends it too
   down.start_clocks(params_.clocks, request.begun_);
 
-  const auto permit = co_await admit(down, hop, deadline);
-  if (!permit && hop) {
-    request.leave();
-    parts_.meter.refused(RefusalCause::bounced);
-    co_await bounce(down, Bounce::full);
-  } else if (!permit) {
-    co_await refuse(down, request, permit.error(), std::string());
-  } else {
-    co_await forward(down, request, deadline);
-  }
-  // The permit ends here: an answer that still streams still holds its slot.
-}
-
-Task<> Pipeline::forward(http::ServerConnection& down, Request& request, TimePoint deadline) {
-  http::ExchangePlan plan;
-  plan.edit.peer = down.peer_address();
-  if (request.hop && down.head().expects_continue) {
-    // For an activator 100 means "you have a permit"; the app is not asked a second time.
-    plan.edit.expect = http::ExpectEdit::cut;
-    plan.swallow_continue = true;
-    const auto [ec, n] = co_await down.stream().write(asio::buffer(kContinue.data(), kContinue.size()));
-    if (ec) co_return;
-  }
-  for (int tries = 1;; ++tries) {
-    auto checkout = co_await parts_.app.take(deadline, down.interruption());
-    if (!checkout) {
-      if (checkout.error() == FlowError::upstream_refused) parts_.readiness.lost();
-      if (checkout.error() == FlowError::upstream_refused && request.hop) {
-        parts_.meter.refused(RefusalCause::not_ready);
-        co_await bounce(down, Bounce::not_ready);
-        co_return;
-      }
-      co_await refuse(down, request, checkout.error(),
-                      fmt::format("dial {}: {}", to_string(parts_.app.address()),
-                                  checkout.error().message()));
+  // Held to the end of this function: an answer that still streams still holds its slot.
+  auto permit = parts_.admission.try_acquire();
+  TimePoint admitted = request.begun_;
+  if (!permit) {
+    auto waited = co_await admit(down, hop, deadline);
+    if (!waited) {
+      co_await refuse_unadmitted(down, request, waited.error());
       co_return;
     }
-    request.forwarded = parts_.http.clock.now();
+    permit.emplace(std::move(*waited));
+    admitted = parts_.http.clock.now();
+  }
+  http::ExchangePlan plan;
+  plan.edit.peer = down.peer_address();
+  if (hop && down.head().expects_continue) {
+    const bool asked = co_await ask_for_body(down, plan);
+    if (!asked) co_return;
+  }
+  for (int tries = 1;; ++tries) {
+    auto checkout = parts_.app.take_idle(admitted);
+    if (!checkout) {
+      auto dialed = co_await parts_.app.take(deadline, down.interruption());
+      if (!dialed) {
+        co_await refuse_undialed(down, request, dialed.error());
+        co_return;
+      }
+      checkout.emplace(std::move(*dialed));
+    }
     http::Exchange exchange(down, **checkout, plan);
     const http::ExchangeEnd end = co_await exchange.run(http::FirstByteHook());
     if (!end.error) {
-      parts_.meter.completed(parts_.http.clock.now() - request.forwarded);
-      if (end.keep_upstream) checkout->keep();
+      const TimePoint now = parts_.http.clock.now();
+      parts_.meter.completed(now - admitted);
+      request.leave(now);
+      if (end.keep_upstream) checkout->keep(now);
       co_return;
     }
     if (end.not_started && tries < kTriesMax) continue;
@@ -222,10 +208,40 @@ Task<> Pipeline::forward(http::ServerConnection& down, Request& request, TimePoi
   }
 }
 
+/// For an activator 100 means "you have a permit"; the app is not asked a second time.
+Task<bool> Pipeline::ask_for_body(http::ServerConnection& down, http::ExchangePlan& plan) {
+  plan.edit.expect = http::ExpectEdit::cut;
+  plan.swallow_continue = true;
+  const auto [ec, n] = co_await down.stream().write(asio::buffer(kContinue.data(), kContinue.size()));
+  co_return !ec;
+}
+
+Task<> Pipeline::refuse_unadmitted(http::ServerConnection& down, Request& request,
+                                   ErrorCode error) {
+  if (!request.hop) {
+    co_await refuse(down, request, error, std::string());
+    co_return;
+  }
+  request.leave(request.begun_);
+  parts_.meter.refused(RefusalCause::bounced);
+  co_await bounce(down, Bounce::full);
+}
+
+Task<> Pipeline::refuse_undialed(http::ServerConnection& down, Request& request, ErrorCode error) {
+  if (error == FlowError::upstream_refused) parts_.readiness.lost();
+  if (error == FlowError::upstream_refused && request.hop) {
+    parts_.meter.refused(RefusalCause::not_ready);
+    co_await bounce(down, Bounce::not_ready);
+    co_return;
+  }
+  std::string detail = fmt::format("dial {}: {}", to_string(parts_.app.address()), error.message());
+  co_await refuse(down, request, error, std::move(detail));
+}
+
 Task<> Pipeline::finish_failed(http::ServerConnection& down, Request& request,
                                http::UpstreamConnection& up, http::ExchangeEnd end) {
   const TimePoint now = parts_.http.clock.now();
-  request.leave();  // nobody waits for it any more, whatever the app still does
+  request.leave(now);  // nobody waits for it any more, whatever the app still does
   if (end.error == FlowError::downstream_gone) {
     parts_.meter.refused(RefusalCause::client_left);
     down.close_after();
@@ -254,7 +270,7 @@ Task<> Pipeline::finish_failed(http::ServerConnection& down, Request& request,
 
 Task<> Pipeline::refuse(http::ServerConnection& down, Request& request, ErrorCode error,
                         std::string detail) {
-  request.leave();
+  request.leave(parts_.http.clock.now());
   parts_.meter.refused(refusal_cause(error));
   if (error == FlowError::downstream_gone) {
     down.close_after();

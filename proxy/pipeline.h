@@ -62,14 +62,17 @@ class Pipeline {
  private:
   class Request;
 
-  [[nodiscard]] Task<> handle(http::ServerConnection& down);
   [[nodiscard]] bool is_probe(const http::RequestHead& head) const noexcept;
   [[nodiscard]] Task<> answer_probe(http::ServerConnection& down);
   [[nodiscard]] Task<> run(http::ServerConnection& down);
   [[nodiscard]] Task<> bounce(http::ServerConnection& down, http::Bounce why);
   [[nodiscard]] Task<Result<Admission::Permit>> admit(http::ServerConnection& down, bool hop,
                                                       TimePoint deadline);
-  [[nodiscard]] Task<> forward(http::ServerConnection& down, Request& request, TimePoint deadline);
+  [[nodiscard]] Task<bool> ask_for_body(http::ServerConnection& down, http::ExchangePlan& plan);
+  [[nodiscard]] Task<> refuse_unadmitted(http::ServerConnection& down, Request& request,
+                                         ErrorCode error);
+  [[nodiscard]] Task<> refuse_undialed(http::ServerConnection& down, Request& request,
+                                       ErrorCode error);
   [[nodiscard]] Task<> finish_failed(http::ServerConnection& down, Request& request,
                                      http::UpstreamConnection& up, http::ExchangeEnd end);
   [[nodiscard]] Task<> refuse(http::ServerConnection& down, Request& request, ErrorCode error,

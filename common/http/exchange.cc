@@ -15,6 +15,13 @@ constexpr std::size_t kBounceBytesMax = 4096;
 /// How long a client may still send into a tunnel that the upstream has closed.
 constexpr std::chrono::seconds kTunnelEnd{1};
 
+/// A write that failed because the upstream reads no more, or has sent its FIN meanwhile. Its answer
+/// may be here already (413, 401): that is read first.
+bool ended_by_peer(const ErrorCode& error) noexcept {
+  return error == asio::error::broken_pipe || error == asio::error::connection_reset ||
+         error == asio::error::operation_aborted;
+}
+
 }  // namespace
 
 std::string_view bounce_text(Bounce bounce) noexcept {
@@ -41,9 +48,7 @@ Exchange::Exchange(ServerConnection& down, UpstreamConnection& up, const Exchang
       to_head_request_(down.head().is_head),
       http10_(down.head().version == 10),
       client_waits_(down.head().expects_continue),
-      upload_ended_(down.parts().clock) {
-  keep_downstream_ = down.head().keep_alive;
-}
+      keep_downstream_(down.head().keep_alive) {}
 
 ErrorCode Exchange::interrupted() const noexcept {
   switch (down_.interruption().cause()) {
@@ -64,49 +69,80 @@ void Exchange::break_off() noexcept {
 Task<ExchangeEnd> Exchange::run(FirstByteHook on_first_byte) {
   const Interruption::Target target(
       down_.interruption(), [](void* self) { static_cast<Exchange*>(self)->break_off(); }, this);
-  ExchangeEnd end = co_await run_steps(on_first_byte);
-  co_await join_upload();
-  const ErrorCode cause = interrupted();
-  if (end.error && cause) end.error = cause;
-  if (end.error || !keep_downstream_) down_.close_after();
-  co_return end;
-}
-
-Task<ExchangeEnd> Exchange::run_steps(FirstByteHook on_first_byte) {
   up_.begin_request();
-  Result<> step = co_await send_head();
-  if (step) step = co_await read_final_head(on_first_byte);
+  Result<> step = interrupted() ? Result<>(interrupted()) : begin_request();
+  if (step && !unsent_.empty()) step = co_await send_unsent_up();
+  if (step && body_ == Body::uploading) start_upload(upload());
+
+  bool answered = false;  // a final head is here
+  while (step && !answered) {
+    const Result<std::size_t> used = parse_response(up_.in().view(), to_head_request_, up_.head());
+    if (!used) {
+      step = FlowError::upstream_failed;
+    } else if (*used == 0) {
+      IoResult got;
+      const auto room = up_.in().prepare();
+      if (room.size() > 0) co_await up_.receive(room, got);
+      step = room.size() > 0 ? received(got) : Result<>(FlowError::head_too_large);
+    } else if (up_.head().interim() && up_.head().status != 101) {
+      step = co_await pass_interim();
+      if (step) up_.in().consume(*used);
+    } else {
+      answered = true;
+    }
+  }
+
   if (!step) {
-    end_.error = step.error();
-    // Once bytes of the request have left the buffer it cannot be sent again.
-    const bool peer_died = end_.error != FlowError::bad_message && !interrupted();
-    end_.not_started = peer_died && !released_ && up_.nothing_acknowledged();
-    co_return end_;
-  }
-  if (plan_.upstream_admits && up_.head().status == 503 &&
-      up_.head().has(FieldKind::pilotlight_not_started)) {
+    note_failure(step.error());
+  } else if (bounced()) {
     co_await take_bounce();
-    co_return end_;
-  }
-  end_.status = up_.head().status;
-  if (!released_) {
-    down_.release_request(early_);
-    released_ = true;
-  }
-  // A body the upstream did not wait for: what follows on this connection cannot be trusted.
-  if (body_ == Body::held) keep_downstream_ = false;
-  if (end_.status == 101) {
-    step = co_await tunnel();
   } else {
-    step = co_await relay_answer();
+    if (on_first_byte.call != nullptr) on_first_byte.call(on_first_byte.context);
+    step = begin_answer();
+    if (step && !unsent_.empty()) step = co_await send_unsent_down();
+    if (step && end_.status == 101) {
+      step = co_await tunnel();
+    } else if (step && !answer_body_.done()) {
+      step = co_await relay_answer();
+    }
+    if (!step) end_.error = step.error();
   }
-  if (!step) end_.error = step.error();
-  co_return end_;
+  if (upload_running_) co_await join_upload();
+  co_return finish();
 }
 
-Task<Result<>> Exchange::send_head() {
+ExchangeEnd Exchange::finish() {
+  if (body_ == Body::uploading && !request_body_.done()) {
+    keep_downstream_ = false;
+    end_.keep_upstream = false;
+  }
+  if (end_.error) {
+    const ErrorCode cause = interrupted();
+    if (cause) end_.error = cause;
+  } else if (end_.answered && end_.status != 101) {
+    // Bytes behind the answer: nobody asked for them.
+    end_.keep_upstream = up_.head().keep_alive && up_.in().empty() &&
+                         (body_ != Body::uploading || request_body_.done());
+  }
+  if (end_.error || !keep_downstream_) down_.close_after();
+  return std::move(end_);
+}
+
+bool Exchange::bounced() const noexcept {
+  return plan_.upstream_admits && up_.head().status == 503 &&
+         up_.head().has(FieldKind::pilotlight_not_started);
+}
+
+void Exchange::note_failure(ErrorCode error) {
+  end_.error = error;
+  // Once bytes of the request have left the buffer it cannot be sent again.
+  const bool peer_died = error != FlowError::bad_message && !interrupted();
+  end_.not_started = peer_died && !released_ && up_.nothing_acknowledged();
+}
+
+Result<> Exchange::begin_request() {
   const Result<std::size_t> taken = request_body_.scan(down_.early_body());
-  if (!taken) co_return taken.error();
+  if (!taken) return taken.error();
   early_ = *taken;
   RequestEdit edit = plan_.edit;
   if (!request_body_.done()) {
@@ -115,16 +151,32 @@ Task<Result<>> Exchange::send_head() {
   } else if (plan_.upstream_admits) {
     edit.expect = ExpectEdit::cut;  // the body goes along: nobody has to ask for it
   }
-  OutgoingHead& out = down_.outgoing();
+  OutgoingHead& out = down_.parts().outgoing;
   out.compose(down_.head(), edit);
   if (body_ != Body::held) out.append(down_.early_body().substr(0, early_));
-  const auto [ec, n] = co_await asio::async_write(up_.stream(), out.buffers(), use_tuple);
+  const IoResult written = write_now(up_.stream(), out.first(), out.second());
+  up_.sent(written.bytes);
+  if (written.error) {
+    return ended_by_peer(written.error) ? Result<>() : written.error;
+  }
+  if (written.bytes < out.size()) unsent_ = out.rest(written.bytes);
+  return {};
+}
+
+Task<Result<>> Exchange::send_unsent_up() {
+  const auto [ec, n] = co_await asio::async_write(up_.stream(), asio::buffer(unsent_), use_tuple);
   up_.sent(n);
+  unsent_.clear();
   if (interrupted()) co_return interrupted();
-  // A refused write may stand behind an answer that is already here (413, 401): read it first.
-  if (ec && ec != asio::error::broken_pipe && ec != asio::error::connection_reset) co_return ec;
-  if (body_ == Body::uploading) start_upload(upload());
+  if (ec && !ended_by_peer(ec)) co_return ec;
   co_return Result<>();
+}
+
+Task<Result<>> Exchange::send_unsent_down() {
+  const Result<> written = co_await write_downstream(unsent_);
+  unsent_.clear();
+  if (written) down_.moved();
+  co_return written;
 }
 
 Task<Result<>> Exchange::release_body() {
@@ -134,10 +186,7 @@ Task<Result<>> Exchange::release_body() {
     if (!told) co_return told;
   }
   body_ = Body::uploading;
-  const std::string_view early = down_.early_body().substr(0, early_);
-  const auto [ec, n] =
-      co_await asio::async_write(up_.stream(), asio::buffer(early.data(), early.size()), use_tuple);
-  up_.sent(n);
+  const ErrorCode ec = co_await write_upstream(down_.early_body().substr(0, early_));
   if (ec) co_return ec;
   start_upload(upload());
   co_return Result<>();
@@ -147,19 +196,32 @@ void Exchange::start_upload(Task<> task) {
   down_.release_request(early_);
   released_ = true;
   upload_running_ = true;
+  upload_ended_.emplace(down_.parts().clock);
   down_.parts().scope.spawn(std::move(task));
+}
+
+/// Writes all of it, waiting only where the socket takes no more.
+Task<ErrorCode> Exchange::write_upstream(std::string_view bytes) {
+  const IoResult written = write_now(up_.stream(), bytes);
+  up_.sent(written.bytes);
+  if (written.error) co_return written.error;
+  bytes.remove_prefix(written.bytes);
+  if (bytes.empty()) co_return ErrorCode();
+  const auto [ec, n] =
+      co_await asio::async_write(up_.stream(), asio::buffer(bytes.data(), bytes.size()), use_tuple);
+  up_.sent(n);
+  co_return ec;
 }
 
 Task<> Exchange::upload() {
   ReadBuffer& in = down_.in();
   while (!request_body_.done() && !upload_stopped_ && !interrupted()) {
     if (in.empty()) {
-      const auto [ec, n] = co_await down_.stream().read_some(in.prepare());
+      const ErrorCode ec = co_await down_.read_more();
       if (ec) {
         if (!upload_stopped_ && !interrupted()) down_.interruption().raise(Cause::left);
         break;
       }
-      in.commit(n);
     }
     const Result<std::size_t> taken = request_body_.scan(in.view());
     if (!taken) {
@@ -168,68 +230,52 @@ Task<> Exchange::upload() {
       break_off();
       break;
     }
-    const auto [ec, n] = co_await asio::async_write(
-        up_.stream(), asio::buffer(in.view().data(), *taken), use_tuple);
-    up_.sent(n);
+    const ErrorCode ec = co_await write_upstream(in.view().substr(0, *taken));
     if (ec) break;  // the upstream reads no more; its answer may still come
     in.consume(*taken);
   }
   upload_running_ = false;
-  upload_ended_.set();
+  upload_ended_->set();
 }
 
 Task<> Exchange::join_upload() {
-  if (upload_running_) {
-    upload_stopped_ = true;
-    ErrorCode ignored;  // the pump ends either way
-    down_.stream().cancel();
-    up_.stream().cancel(ignored);
-    while (upload_running_) co_await upload_ended_.wait(TimePoint::max());
-  }
-  if (body_ == Body::uploading && !request_body_.done()) {
-    keep_downstream_ = false;
-    end_.keep_upstream = false;
-    down_.close_after();
-  }
+  upload_stopped_ = true;
+  ErrorCode ignored;  // the pump ends either way
+  down_.stream().cancel();
+  up_.stream().cancel(ignored);
+  while (upload_running_) co_await upload_ended_->wait(TimePoint::max());
+}
+
+Result<> Exchange::received(const IoResult& got) {
+  if (interrupted()) return interrupted();
+  if (end_.error) return end_.error;
+  if (up_.retry(got)) return {};  // nothing was read; the caller reads again
+  if (got.error) return got.error;
+  up_.in().commit(got.bytes);
+  return {};
 }
 
 Task<Result<>> Exchange::read_upstream() {
   if (interrupted()) co_return interrupted();
   const auto room = up_.in().prepare();
   if (room.size() == 0) co_return FlowError::head_too_large;
-  const auto [ec, n] = co_await up_.stream().async_read_some(room, use_tuple);
-  if (interrupted()) co_return interrupted();
-  if (end_.error) co_return end_.error;
-  if (ec) co_return ec;
-  up_.in().commit(n);
-  co_return Result<>();
+  for (;;) {
+    IoResult got;
+    co_await up_.receive(room, got);
+    const Result<> read = received(got);
+    if (!read || got.bytes > 0) co_return read;
+  }
 }
 
 Task<Result<>> Exchange::write_downstream(std::string_view bytes) {
+  const IoResult now = down_.stream().write_now(bytes);
+  if (now.error) co_return interrupted() ? interrupted() : ErrorCode(FlowError::downstream_gone);
+  bytes.remove_prefix(now.bytes);
+  if (bytes.empty()) co_return Result<>();
   const auto [ec, n] = co_await down_.stream().write(asio::buffer(bytes.data(), bytes.size()));
   if (interrupted()) co_return interrupted();
   if (ec) co_return FlowError::downstream_gone;
   co_return Result<>();
-}
-
-Task<Result<>> Exchange::read_final_head(FirstByteHook on_first_byte) {
-  for (;;) {
-    const Result<std::size_t> used =
-        parse_response(up_.in().view(), to_head_request_, up_.head());
-    if (!used) co_return FlowError::upstream_failed;
-    if (*used == 0) {
-      const Result<> more = co_await read_upstream();
-      if (!more) co_return more;
-      continue;
-    }
-    if (!up_.head().interim() || up_.head().status == 101) {
-      if (on_first_byte.call != nullptr) on_first_byte.call(on_first_byte.context);
-      co_return Result<>();
-    }
-    const Result<> passed = co_await pass_interim();
-    if (!passed) co_return passed;
-    up_.in().consume(*used);
-  }
 }
 
 Task<Result<>> Exchange::pass_interim() {
@@ -240,12 +286,10 @@ Task<Result<>> Exchange::pass_interim() {
   }
   if (http10_) co_return Result<>();  // it would take this for the answer
   ResponseEdit edit;
-  OutgoingHead& out = down_.outgoing();
+  OutgoingHead& out = down_.parts().outgoing;
   out.compose(up_.head(), edit);
-  const auto [ec, n] = co_await down_.stream().write(out.buffers());
-  if (interrupted()) co_return interrupted();
-  if (ec) co_return FlowError::downstream_gone;
-  co_return Result<>();
+  const std::string bytes = out.rest(0);
+  co_return co_await write_downstream(bytes);
 }
 
 Task<> Exchange::take_bounce() {
@@ -266,75 +310,78 @@ Task<> Exchange::take_bounce() {
   end_.keep_upstream = keep && body.done() && up_.in().empty();
 }
 
-Task<Result<>> Exchange::relay_answer() {
+Result<> Exchange::begin_answer() {
   const ResponseHead& head = up_.head();
+  end_.status = head.status;
+  if (!released_) {
+    down_.release_request(early_);
+    released_ = true;
+  }
+  const bool switching = head.status == 101;
+  plain_ = http10_ && head.framing == Framing::chunked;
+  // A body the upstream did not wait for: what follows on this connection cannot be trusted.
+  if (body_ == Body::held || (body_ == Body::uploading && !request_body_.done()) || switching ||
+      plain_ || head.framing == Framing::until_close || down_.last()) {
+    keep_downstream_ = false;
+  }
   ResponseEdit edit;
-  edit.plain = http10_ && head.framing == Framing::chunked;
-  if (edit.plain || head.framing == Framing::until_close) keep_downstream_ = false;
-  if (down_.last() || (body_ == Body::uploading && !request_body_.done())) keep_downstream_ = false;
-  edit.close = !keep_downstream_;
+  edit.plain = plain_;
+  edit.close = !keep_downstream_ && !switching;
   edit.keep_alive = http10_ && keep_downstream_;
-
-  BodyScanner body(head);
-  const bool keep = head.keep_alive;
-  const std::size_t head_bytes = head.text.size();
-  OutgoingHead& out = down_.outgoing();
+  answer_body_ = BodyScanner(head);
+  const std::string_view behind = up_.in().view().substr(head.text.size());
+  OutgoingHead& out = down_.parts().outgoing;
   out.compose(head, edit);
   std::size_t early = 0;
-  if (!edit.plain) {
-    const Result<std::size_t> taken = body.scan(up_.in().view().substr(head_bytes));
-    if (!taken) co_return FlowError::upstream_failed;
+  if (switching) {
+    down_.enter_tunnel();
+    early = behind.size();
+  } else if (!plain_) {
+    const Result<std::size_t> taken = answer_body_.scan(behind);
+    if (!taken) return FlowError::upstream_failed;
     early = *taken;
-    out.append(up_.in().view().substr(head_bytes, early));
   }
+  out.append(behind.substr(0, early));
   end_.answered = true;
-  const auto [ec, n] = co_await down_.stream().write(out.buffers());
-  if (interrupted()) co_return interrupted();
-  if (ec) co_return FlowError::downstream_gone;
-  down_.moved();
-  up_.in().consume(head_bytes + early);
+  const IoResult written = down_.stream().write_now(out.first(), out.second());
+  if (written.error) return FlowError::downstream_gone;
+  if (written.bytes < out.size()) {
+    unsent_ = out.rest(written.bytes);
+  } else {
+    down_.moved();
+  }
+  up_.in().consume(head.text.size() + early);
+  return {};
+}
 
-  while (!body.done()) {
+Task<Result<>> Exchange::relay_answer() {
+  while (!answer_body_.done()) {
     if (up_.in().empty()) {
       const Result<> more = co_await read_upstream();
       if (!more) {
         if (interrupted()) co_return interrupted();
-        if (body.framing() == Framing::until_close && more.error() == asio::error::eof) {
+        if (answer_body_.framing() == Framing::until_close && more.error() == asio::error::eof) {
           co_return Result<>();
         }
         co_return FlowError::upstream_failed;
       }
     }
     std::string_view payload = up_.in().view();
-    const Result<std::size_t> taken =
-        edit.plain ? body.scan_payload(up_.in().view(), payload) : body.scan(up_.in().view());
+    const Result<std::size_t> taken = plain_ ? answer_body_.scan_payload(up_.in().view(), payload)
+                                             : answer_body_.scan(up_.in().view());
     if (!taken) co_return FlowError::upstream_failed;
-    if (!edit.plain) payload = payload.substr(0, *taken);
+    if (!plain_) payload = payload.substr(0, *taken);
     const Result<> written = co_await write_downstream(payload);
     if (!written) co_return written;
     down_.moved();
     up_.in().consume(*taken);
   }
-  end_.keep_upstream = keep && up_.in().empty();  // bytes behind the answer: nobody asked for them
   co_return Result<>();
 }
 
 Task<Result<>> Exchange::tunnel() {
-  keep_downstream_ = false;
-  down_.enter_tunnel();
-  OutgoingHead& out = down_.outgoing();
-  ResponseEdit edit;
-  out.compose(up_.head(), edit);
-  const std::size_t head_bytes = up_.head().text.size();
-  out.append(up_.in().view().substr(head_bytes));
-  end_.answered = true;
-  const auto [ec, n] = co_await down_.stream().write(out.buffers());
-  if (interrupted()) co_return interrupted();
-  if (ec) co_return FlowError::downstream_gone;
-  down_.moved();
-  up_.in().consume(up_.in().size());
-
   upload_running_ = true;
+  upload_ended_.emplace(down_.parts().clock);
   down_.parts().scope.spawn(tunnel_up());
   for (;;) {
     const Result<> more = co_await read_upstream();
@@ -346,7 +393,7 @@ Task<Result<>> Exchange::tunnel() {
       } else {
         down_.stream().tcp().shutdown(tcp::socket::shutdown_send, ignored);
       }
-      co_await upload_ended_.wait(down_.parts().clock.now() + kTunnelEnd);
+      co_await upload_ended_->wait(down_.parts().clock.now() + kTunnelEnd);
       if (more.error() == asio::error::eof) co_return Result<>();
       co_return FlowError::upstream_failed;
     }
@@ -361,20 +408,18 @@ Task<> Exchange::tunnel_up() {
   ReadBuffer& in = down_.in();
   while (!upload_stopped_ && !interrupted()) {
     if (in.empty()) {
-      const auto [ec, n] = co_await down_.stream().read_some(in.prepare());
+      const ErrorCode ec = co_await down_.read_more();
       if (ec) break;
-      in.commit(n);
     }
-    const auto [ec, n] = co_await asio::async_write(
-        up_.stream(), asio::buffer(in.view().data(), in.size()), use_tuple);
+    const ErrorCode ec = co_await write_upstream(in.view());
     if (ec) break;
     down_.moved();
-    in.consume(n);
+    in.consume(in.size());
   }
   ErrorCode ignored;  // the upstream may have closed first
   up_.stream().shutdown(tcp::socket::shutdown_send, ignored);
   upload_running_ = false;
-  upload_ended_.set();
+  upload_ended_->set();
 }
 
 }  // namespace pilotlight::http

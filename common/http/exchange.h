@@ -1,5 +1,8 @@
 #pragma once
 
+#include <optional>
+#include <string>
+
 #include "common/async/event.h"
 #include "common/http/forwarding.h"
 #include "common/http/server_connection.h"
@@ -59,10 +62,17 @@ class Exchange {
  private:
   enum class Body : std::uint8_t { complete, uploading, held };
 
-  [[nodiscard]] Task<ExchangeEnd> run_steps(FirstByteHook on_first_byte);
-  [[nodiscard]] Task<Result<>> send_head();
+  // Steps that never wait. What the socket did not take at once is in unsent_ then.
+  [[nodiscard]] Result<> begin_request();
+  [[nodiscard]] Result<> begin_answer();
+  [[nodiscard]] Result<> received(const IoResult& got);
+  [[nodiscard]] bool bounced() const noexcept;
+  void note_failure(ErrorCode error);
+  [[nodiscard]] ExchangeEnd finish();
+
+  [[nodiscard]] Task<Result<>> send_unsent_up();
+  [[nodiscard]] Task<Result<>> send_unsent_down();
   [[nodiscard]] Task<Result<>> release_body();
-  [[nodiscard]] Task<Result<>> read_final_head(FirstByteHook on_first_byte);
   [[nodiscard]] Task<Result<>> pass_interim();
   [[nodiscard]] Task<Result<>> relay_answer();
   [[nodiscard]] Task<Result<>> tunnel();
@@ -71,6 +81,7 @@ class Exchange {
   [[nodiscard]] Task<> tunnel_up();
   [[nodiscard]] Task<Result<>> read_upstream();
   [[nodiscard]] Task<Result<>> write_downstream(std::string_view bytes);
+  [[nodiscard]] Task<ErrorCode> write_upstream(std::string_view bytes);
 
   void start_upload(Task<> task);
   [[nodiscard]] Task<> join_upload();
@@ -82,16 +93,19 @@ class Exchange {
   const ExchangePlan& plan_;
   ExchangeEnd end_;
   BodyScanner request_body_;
+  BodyScanner answer_body_;
   Body body_ = Body::complete;
+  std::string unsent_;
   std::size_t early_ = 0;       // bytes of the body that came with the head
   bool to_head_request_;
   bool http10_;
   bool client_waits_;           // the client sent Expect: 100-continue and got no 100 yet
   bool keep_downstream_ = true;
   bool released_ = false;       // the request's bytes have been given back to the buffer
+  bool plain_ = false;          // the answer goes down without its chunks
   bool upload_stopped_ = false; // by us, or by an upstream that reads no more
-  Event upload_ended_;
   bool upload_running_ = false;
+  std::optional<Event> upload_ended_;  // made when an upload starts
 };
 
 }  // namespace pilotlight::http

@@ -48,7 +48,9 @@ std::string forwarded_value(std::string_view xff, std::string_view host, std::st
 }
 
 void OutgoingHead::begin() {
-  buffers_.clear();
+  text_.clear();
+  body_ = std::string_view();
+  version_digit_ = kNone;
   cuts_.clear();
   added_.clear();
 }
@@ -100,23 +102,27 @@ void OutgoingHead::edit_host(const RequestHead& head, const RequestEdit& edit) {
 
 void OutgoingHead::add_forwarded(const RequestHead& head, const RequestEdit& edit) {
   const bool last_hop = edit.next_host.empty();
-  std::string xff = joined(head, FieldKind::x_forwarded_for);
-  if (last_hop && !head.has(FieldKind::forwarded)) {
+  const bool forwarded_before = head.has(FieldKind::x_forwarded_for) ||
+                                head.has(FieldKind::x_forwarded_host) ||
+                                head.has(FieldKind::x_forwarded_proto);
+  std::string xff;
+  if (forwarded_before) xff = joined(head, FieldKind::x_forwarded_for);
+  if (forwarded_before && last_hop && !head.has(FieldKind::forwarded)) {
     const std::string value = forwarded_value(xff, head.value(FieldKind::x_forwarded_host),
                                               head.value(FieldKind::x_forwarded_proto));
     if (!value.empty()) add("Forwarded", value);
   }
-  if (!xff.empty()) xff += ", ";
-  xff += edit.peer;
-  add("X-Forwarded-For", xff);
+  added_ += "X-Forwarded-For: ";
+  if (!xff.empty()) added_.append(xff).append(", ");
+  added_.append(edit.peer).append("\r\n");
 }
 
 void OutgoingHead::compose(const RequestHead& head, const RequestEdit& edit) {
   begin();
   const bool last_hop = edit.next_host.empty();
-  if (head.version == 10) {
-    const std::size_t line_end = first_line_end(head.text);
-    cut(line_end - 1, line_end + 2);  // finish() puts `1` CRLF there: upstream is always 1.1
+  if (head.version == 10) {  // upstream is always 1.1
+    version_digit_ = first_line_end(head.text) - 1;
+    cut(version_digit_, version_digit_ + 1);
   }
   for (const Field& f : head.fields) {
     switch (f.kind) {
@@ -191,26 +197,29 @@ void OutgoingHead::compose(const ResponseHead& head, const ResponseEdit& edit) {
   } else if (edit.keep_alive) {
     add("Connection", "keep-alive");
   }
-  if (head.version == 10) buffers_.push_back(asio::buffer("HTTP/1.1 ", 9));
+  if (head.version == 10) text_ = "HTTP/1.1 ";
   finish(head.text);
 }
 
 void OutgoingHead::finish(std::string_view text) {
-  static constexpr std::string_view kVersionEnd = "1\r\n";
-  std::sort(cuts_.begin(), cuts_.end());
-  const std::size_t line_end = first_line_end(text);
+  if (!std::is_sorted(cuts_.begin(), cuts_.end())) std::sort(cuts_.begin(), cuts_.end());
   const std::size_t last = text.size() - 2;
   std::size_t at = 0;
   for (const auto& [from, to] : cuts_) {
-    if (from > at) buffers_.push_back(asio::buffer(text.data() + at, from - at));
-    if (from + 1 == line_end) {  // the version digit of an HTTP/1.0 request line
-      buffers_.push_back(asio::buffer(kVersionEnd.data(), kVersionEnd.size()));
-    }
+    if (from > at) text_.append(text, at, from - at);
+    if (from == version_digit_) text_ += '1';
     at = std::max(at, to);
   }
-  if (last > at) buffers_.push_back(asio::buffer(text.data() + at, last - at));
-  added_ += "\r\n";
-  buffers_.push_back(asio::buffer(added_));
+  if (last > at) text_.append(text, at, last - at);
+  text_ += added_;
+  text_ += "\r\n";
+}
+
+std::string OutgoingHead::rest(std::size_t sent) const {
+  std::string left(text_.substr(std::min(sent, text_.size())));
+  if (sent < text_.size()) sent = text_.size();
+  left += body_.substr(sent - text_.size());
+  return left;
 }
 
 }  // namespace pilotlight::http

@@ -1,11 +1,10 @@
 #pragma once
 
-#include <boost/asio/buffer.hpp>
-#include <boost/container/small_vector.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
-#include "common/base/task.h"
 #include "common/http/head.h"
 
 namespace pilotlight::http {
@@ -30,24 +29,36 @@ struct ResponseEdit {
   bool plain = false;       ///< The body is sent without its chunks (HTTP/1.0).
 };
 
-/// A head with lines cut out and lines added, as slices of the bytes that came: what is written to
-/// the next hop in one gather write. Hop-by-hop fields go (RFC 9110, section 7.6.1), the framing
-/// that the body was received with stays, everything else passes as it came. Kept per connection
-/// and reused, so it allocates nothing once warm.
+/// A head on its way to the next hop: the bytes that came, with lines cut out and lines added, and
+/// the part of the body that is there already. Hop-by-hop fields go (RFC 9110, section 7.6.1), the
+/// framing that the body was received with stays, everything else passes as it came. One per shard,
+/// used between two suspensions, so it allocates nothing once warm.
 class OutgoingHead {
  public:
   void compose(const RequestHead& head, const RequestEdit& edit);
   void compose(const ResponseHead& head, const ResponseEdit& edit);
 
-  /// Valid until the next compose() and as long as the bytes of the head stay.
-  [[nodiscard]] const auto& buffers() const noexcept { return buffers_; }
-
-  /// Appends bytes that go out with the head: the part of the body that is there already.
-  void append(std::string_view bytes) {
-    if (!bytes.empty()) buffers_.push_back(asio::buffer(bytes.data(), bytes.size()));
+  /// Bytes that go out with the head. A few are copied behind it, many are pointed to.
+  void append(std::string_view body) {
+    if (body.size() <= kCopied) {
+      text_ += body;
+    } else {
+      body_ = body;
+    }
   }
 
+  /// What to write first, and what behind it. Valid until the next compose(), and the second as
+  /// long as the bytes given to append() stay.
+  [[nodiscard]] std::string_view first() const noexcept { return text_; }
+  [[nodiscard]] std::string_view second() const noexcept { return body_; }
+  [[nodiscard]] std::size_t size() const noexcept { return text_.size() + body_.size(); }
+  /// All of it but the first `sent` bytes.
+  [[nodiscard]] std::string rest(std::size_t sent) const;
+
  private:
+  static constexpr std::size_t kCopied = 1024;
+  static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
+
   void begin();
   void cut(std::size_t begin, std::size_t end) { cuts_.emplace_back(begin, end); }
   void cut(const Field& field) { cut(field.begin, field.end); }
@@ -58,9 +69,11 @@ class OutgoingHead {
   void edit_host(const RequestHead& head, const RequestEdit& edit);
   void add_forwarded(const RequestHead& head, const RequestEdit& edit);
 
-  boost::container::small_vector<asio::const_buffer, 20> buffers_;
-  boost::container::small_vector<std::pair<std::size_t, std::size_t>, 16> cuts_;
+  std::string text_;
+  std::string_view body_;
+  std::vector<std::pair<std::size_t, std::size_t>> cuts_;
   std::string added_;
+  std::size_t version_digit_ = kNone;  // of an HTTP/1.0 request line: it goes on as 1.1
 };
 
 /// The `Forwarded` value that Knative synthesises from the X-Forwarded-* fields (golden vectors

@@ -65,11 +65,32 @@ struct Head {
   bool connection_names = false;     ///< `Connection` lists fields beyond the usual tokens.
   boost::container::small_vector<Field, 16> fields;  ///< Those of interest, in order.
 
+  /// As it was made; keeps the memory of `fields`.
+  void clear() noexcept;
+  /// Appends to `fields`.
+  void add(const Field& field) {
+    repeated_ |= present_ & bit(field.kind);
+    present_ |= bit(field.kind);
+    fields.push_back(field);
+  }
+
   /// The first field of that kind; null when there is none.
   [[nodiscard]] const Field* find(FieldKind kind) const noexcept;
   /// Its value; "" when there is none.
   [[nodiscard]] std::string_view value(FieldKind kind) const noexcept;
-  [[nodiscard]] bool has(FieldKind kind) const noexcept { return find(kind) != nullptr; }
+  [[nodiscard]] bool has(FieldKind kind) const noexcept { return (present_ & bit(kind)) != 0; }
+  /// Whether there is more than one.
+  [[nodiscard]] bool repeats(FieldKind kind) const noexcept {
+    return (repeated_ & bit(kind)) != 0;
+  }
+
+ private:
+  static constexpr std::uint64_t bit(FieldKind kind) noexcept {
+    return std::uint64_t{1} << static_cast<unsigned>(kind);
+  }
+
+  std::uint64_t present_ = 0;   // a bit for each kind
+  std::uint64_t repeated_ = 0;
 };
 
 struct RequestHead : Head {

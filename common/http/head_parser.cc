@@ -1,191 +1,79 @@
 #include "common/http/head_parser.h"
 
-#include <boost/beast/core/error.hpp>
-#include <boost/beast/http/basic_parser.hpp>
-#include <boost/beast/http/error.hpp>
-#include <boost/beast/http/field.hpp>
 #include <charconv>
+#include <limits>
+#include <optional>
 
+#include "common/http/head_grammar.h"
 #include "common/http/read_buffer.h"
 
 namespace pilotlight::http {
 namespace {
 
-namespace beast = boost::beast;
-using beast::http::field;
+using Step = HeadCursor::Step;
 
-char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+/// More fields than this is an attack, whatever their size.
+constexpr std::size_t kFieldsMax = 1000;
 
-/// Beast's table knows the standard names; ours are few and begin with k or p or Knative.
-FieldKind own_kind(std::string_view name) noexcept {
-  if (name.size() < 12) return FieldKind::other;
-  const char first = lower(name.front());
-  if (first == 'p') {
-    if (!same_name(name.substr(0, 11), "pilotlight-")) return FieldKind::other;
-    if (same_name(name, "pilotlight-hop")) return FieldKind::pilotlight_hop;
-    if (same_name(name, "pilotlight-not-started")) return FieldKind::pilotlight_not_started;
-    return FieldKind::pilotlight_other;
-  }
-  if (first == 'x') {
-    if (same_name(name, "x-forwarded-for")) return FieldKind::x_forwarded_for;
-    if (same_name(name, "x-forwarded-host")) return FieldKind::x_forwarded_host;
-    if (same_name(name, "x-forwarded-proto")) return FieldKind::x_forwarded_proto;
-    return FieldKind::other;
-  }
-  if (first != 'k') return FieldKind::other;
-  if (same_name(name, "k-original-host")) return FieldKind::k_original_host;
-  if (same_name(name, "k-proxy-request")) return FieldKind::k_proxy_request;
-  if (same_name(name, "k-network-probe")) return FieldKind::k_network_probe;
-  if (same_name(name, "k-network-hash")) return FieldKind::k_network_hash;
-  if (same_name(name, "k-kubelet-probe")) return FieldKind::k_kubelet_probe;
-  if (same_name(name, "knative-serving-revision")) return FieldKind::serving_revision;
-  if (same_name(name, "knative-serving-namespace")) return FieldKind::serving_namespace;
-  return FieldKind::other;
-}
-
-FieldKind kind_of(field known, std::string_view name) noexcept {
-  switch (known) {
-    case field::connection: return FieldKind::connection;
-    case field::proxy_connection: return FieldKind::proxy_connection;
-    case field::keep_alive: return FieldKind::keep_alive;
-    case field::te: return FieldKind::te;
-    case field::trailer: return FieldKind::trailer;
-    case field::transfer_encoding: return FieldKind::transfer_encoding;
-    case field::content_length: return FieldKind::content_length;
-    case field::upgrade: return FieldKind::upgrade;
-    case field::expect: return FieldKind::expect;
-    case field::host: return FieldKind::host;
-    case field::proxy_authenticate: return FieldKind::proxy_authenticate;
-    case field::proxy_authorization: return FieldKind::proxy_authorization;
-    case field::user_agent: return FieldKind::user_agent;
-    case field::forwarded: return FieldKind::forwarded;
-    case field::unknown: return own_kind(name);
-    default: return FieldKind::other;
+/// The lines behind the first one, up to and including the empty line.
+Step parse_fields(HeadCursor& cursor, Head& head) {
+  for (std::size_t fields = 0;; ++fields) {
+    bool empty = false;
+    Step step = cursor.empty_line(empty);
+    if (step != Step::ok || empty) return step;
+    const std::size_t begin = cursor.taken();
+    std::string_view name;
+    std::string_view value;
+    step = cursor.token(':', name);
+    if (step == Step::ok) step = cursor.rest_of_line(value);
+    if (step != Step::ok) return step;
+    if (fields == kFieldsMax) return Step::too_many;
+    const FieldKind kind = field_kind(name);
+    if (kind == FieldKind::other) continue;
+    Field found;
+    found.kind = kind;
+    found.begin = static_cast<std::uint32_t>(begin);
+    found.end = static_cast<std::uint32_t>(cursor.taken());
+    found.value = value;
+    head.add(found);
   }
 }
 
-/// Fills a Head from Beast's callbacks. Derived, not wrapped: a container of fields would cost
-/// three times the parse.
-template <bool isRequest, class HeadType>
-class InPlaceParser final : public beast::http::basic_parser<isRequest> {
- public:
-  InPlaceParser(std::string_view bytes, HeadType& head) : bytes_(bytes), head_(head) {
-    this->header_limit(static_cast<std::uint32_t>(ReadBuffer::kLimit));
-    this->body_limit(boost::none);
-  }
-
-  [[nodiscard]] int hosts() const noexcept { return hosts_; }
-
- private:
-  using View = beast::string_view;
-
-  static std::string_view std_view(View v) noexcept { return {v.data(), v.size()}; }
-
-  void on_request_impl(beast::http::verb verb, View method, View target, int version,
-                       beast::error_code&) override {
-    if constexpr (isRequest) {
-      head_.method = std_view(method);
-      head_.target = std_view(target);
-      head_.is_head = verb == beast::http::verb::head;
-      head_.version = static_cast<unsigned>(version);
-    }
-  }
-
-  void on_response_impl(int code, View, int version, beast::error_code&) override {
-    if constexpr (!isRequest) {
-      head_.status = static_cast<unsigned>(code);
-      head_.version = static_cast<unsigned>(version);
-      head_.reason_begin = 9;  // "HTTP/1.x " is what Beast accepts before the code
-    }
-  }
-
-  void on_field_impl(field known, View name, View value, beast::error_code& ec) override {
-    const std::size_t end = line_end(name, value);
-    if (end == 0) {
-      ec = beast::http::error::bad_value;
-      return;
-    }
-    const FieldKind kind = kind_of(known, std_view(name));
-    if (kind == FieldKind::other) return;
-    Field& added = head_.fields.emplace_back();
-    added.kind = kind;
-    added.begin = static_cast<std::uint32_t>(name.data() - bytes_.data());
-    added.end = static_cast<std::uint32_t>(end);
-    added.value = std_view(value);
-    if (kind == FieldKind::host) ++hosts_;
-  }
-
-  /// Where the field's line ends, behind its CRLF; 0 when it goes on in a second line: obs-fold,
-  /// which Beast unfolds (into a buffer of its own, or past an empty first line) and we refuse.
-  [[nodiscard]] std::size_t line_end(View name, View value) const noexcept {
-    const char* at = name.data() + name.size();
-    if (!value.empty()) {
-      const char* const last = bytes_.data() + bytes_.size();
-      if (value.data() < at || value.data() + value.size() > last) return 0;
-      for (; at < value.data(); ++at) {
-        if (*at == '\r') return 0;
-      }
-      at += value.size();
-    } else {
-      ++at;  // the colon
-    }
-    while (*at == ' ' || *at == '\t') ++at;
-    if (at[0] != '\r' || at[2] == ' ' || at[2] == '\t') return 0;
-    return static_cast<std::size_t>(at + 2 - bytes_.data());
-  }
-
-  void on_header_impl(beast::error_code&) override {}
-  void on_body_init_impl(boost::optional<std::uint64_t> const&, beast::error_code&) override {}
-  std::size_t on_body_impl(View body, beast::error_code&) override { return body.size(); }
-  void on_chunk_header_impl(std::uint64_t, View, beast::error_code&) override {}
-  std::size_t on_chunk_body_impl(std::uint64_t, View body, beast::error_code&) override {
-    return body.size();
-  }
-  void on_finish_impl(beast::error_code&) override {}
-
-  std::string_view bytes_;
-  HeadType& head_;
-  int hosts_ = 0;
-};
-
-/// One Content-Length of digits only: a list of equal lengths is legal, and read differently.
-bool length_is_clear(const Head& head) noexcept {
-  int lengths = 0;
-  for (const Field& f : head.fields) {
-    if (f.kind != FieldKind::content_length) continue;
-    if (++lengths > 1 || f.value.find_first_not_of("0123456789") != std::string_view::npos) {
-      return false;
-    }
-  }
-  return true;
+/// What a parse of `bytes` that could not go on returns.
+Result<std::size_t> stopped(Step step, std::string_view bytes) {
+  if (step == Step::bad) return FlowError::bad_message;
+  if (step == Step::too_many || bytes.size() >= ReadBuffer::kLimit) return FlowError::head_too_large;
+  return std::size_t{0};
 }
 
-/// `chunked` alone is the one transfer coding that every hop frames alike.
-bool framing_is_clear(const Head& head) noexcept {
-  int codings = 0;
-  for (const Field& f : head.fields) {
-    if (f.kind != FieldKind::transfer_encoding) continue;
-    if (++codings > 1 || !same_name(f.value, "chunked")) return false;
-  }
-  return codings == 0 || (head.version == 11 && !head.has(FieldKind::content_length));
-}
-
-void read_connection(Head& head) noexcept {
+/// What `Connection` says, over all its lines: persistence (RFC 9112, section 9.3), upgrade, and
+/// whether it nominates fields of the message. @return false for what is no list of tokens.
+bool read_connection(Head& head) noexcept {
   bool says_upgrade = false;
+  bool says_close = false;
+  bool says_keep_alive = false;
   for (const Field& f : head.fields) {
-    if (f.kind != FieldKind::connection) continue;
+    if (!head.has(FieldKind::connection) && !head.has(FieldKind::proxy_connection)) break;
+    if (f.kind != FieldKind::connection && f.kind != FieldKind::proxy_connection) continue;
     std::string_view list = f.value;
     while (!list.empty()) {
       const std::string_view token = next_element(list);
+      if (!token.empty() && !is_token(token)) return false;
+      if (f.kind != FieldKind::connection) continue;
       if (same_name(token, "upgrade")) {
         says_upgrade = true;
-      } else if (!token.empty() && !same_name(token, "close") && !same_name(token, "keep-alive") &&
-                 !same_name(token, "te")) {
+      } else if (same_name(token, "close")) {
+        says_close = true;
+      } else if (same_name(token, "keep-alive")) {
+        says_keep_alive = true;
+      } else if (!token.empty() && !same_name(token, "te")) {
         head.connection_names = true;
       }
     }
   }
+  head.keep_alive = !says_close && (head.version == 11 || says_keep_alive);
   head.upgrade = says_upgrade && head.has(FieldKind::upgrade) && head.version == 11;
+  return true;
 }
 
 void read_keep_alive_timeout(ResponseHead& head) noexcept {
@@ -209,28 +97,43 @@ std::size_t empty_lines(std::string_view bytes) noexcept {
   return n;
 }
 
-template <class Parser>
-Result<std::size_t> parse(Parser& parser, std::string_view bytes) {
-  beast::error_code ec;
-  const std::size_t used = parser.put(asio::buffer(bytes.data(), bytes.size()), ec);
-  if (ec == beast::http::error::need_more) {
-    if (bytes.size() >= ReadBuffer::kLimit) return FlowError::head_too_large;
-    return std::size_t{0};
+/// Digits only, and within 64 bits; nothing otherwise. A list of equal lengths is legal, and read
+/// differently by different hops.
+std::optional<std::uint64_t> parse_length(std::string_view digits) noexcept {
+  constexpr std::uint64_t kTenthOfAll = std::numeric_limits<std::uint64_t>::max() / 10;
+  std::uint64_t length = 0;
+  for (const char c : digits) {
+    // One digit short of what 64 bits hold: nobody has a longer body.
+    if (c < '0' || c > '9' || length >= kTenthOfAll) return std::nullopt;
+    length = length * 10 + static_cast<std::uint64_t>(c - '0');
   }
-  if (ec == beast::http::error::header_limit) return FlowError::head_too_large;
-  if (ec || !parser.is_header_done()) return FlowError::bad_message;
-  return used;
+  if (digits.empty()) return std::nullopt;
+  return length;
+}
+
+/// How the body of a message with these fields ends, when it has one; `missing` when they do not
+/// say. Refuses lengths and codings that two hops could read differently: `chunked` alone, of an
+/// HTTP/1.1 message without a length, is the one coding that every hop frames alike.
+Result<> read_framing(Head& head, Framing missing) noexcept {
+  head.framing = missing;
+  const bool coded = head.has(FieldKind::transfer_encoding);
+  const bool sized = head.has(FieldKind::content_length);
+  if (coded) {
+    const bool clear = !sized && head.version == 11 &&
+                       !head.repeats(FieldKind::transfer_encoding) &&
+                       same_name(head.value(FieldKind::transfer_encoding), "chunked");
+    if (!clear) return FlowError::bad_message;
+    head.framing = Framing::chunked;
+  } else if (sized) {
+    const auto length = parse_length(head.value(FieldKind::content_length));
+    if (!length || head.repeats(FieldKind::content_length)) return FlowError::bad_message;
+    head.framing = Framing::length;
+    head.content_length = *length;
+  }
+  return {};
 }
 
 }  // namespace
-
-bool same_name(std::string_view a, std::string_view b) noexcept {
-  if (a.size() != b.size()) return false;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    if (lower(a[i]) != lower(b[i])) return false;
-  }
-  return true;
-}
 
 std::string_view next_element(std::string_view& list) noexcept {
   const std::size_t comma = list.find(',');
@@ -253,6 +156,7 @@ bool has_token(std::string_view value, std::string_view name) noexcept {
 }
 
 const Field* Head::find(FieldKind kind) const noexcept {
+  if (!has(kind)) return nullptr;
   for (const Field& f : fields) {
     if (f.kind == kind) return &f;
   }
@@ -264,61 +168,70 @@ std::string_view Head::value(FieldKind kind) const noexcept {
   return found == nullptr ? std::string_view() : found->value;
 }
 
+void Head::clear() noexcept {
+  text = std::string_view();
+  version = 11;
+  framing = Framing::none;
+  content_length = 0;
+  keep_alive = true;
+  upgrade = false;
+  connection_names = false;
+  fields.clear();
+  present_ = 0;
+  repeated_ = 0;
+}
+
 Result<std::size_t> parse_request(std::string_view bytes, RequestHead& head) {
   const std::size_t skipped = empty_lines(bytes);
   bytes.remove_prefix(skipped);
-  if (bytes.empty()) return std::size_t{0};
-  head = RequestHead();
-  InPlaceParser<true, RequestHead> parser(bytes, head);
-  const Result<std::size_t> used = parse(parser, bytes);
-  if (!used || *used == 0) return used;
+  if (bytes.empty() || bytes == "\r") return std::size_t{0};
+  head.clear();
+  HeadCursor cursor(bytes);
+  Step step = cursor.token(' ', head.method);
+  if (step == Step::ok) step = cursor.target(head.target);
+  if (step == Step::ok) step = cursor.version(head.version);
+  if (step == Step::ok) step = cursor.end_of_line();
+  if (step == Step::ok) step = parse_fields(cursor, head);
+  if (step != Step::ok) return stopped(step, bytes);
 
-  head.text = bytes.substr(0, *used);
-  if (!length_is_clear(head) || !framing_is_clear(head)) return FlowError::bad_message;
-  if (parser.hosts() > 1 || (head.version == 11 && parser.hosts() == 0)) {
-    return FlowError::bad_message;
-  }
-  head.keep_alive = parser.keep_alive();
-  if (parser.chunked()) {
-    head.framing = Framing::chunked;
-  } else if (parser.content_length().value_or(0) > 0) {
-    head.framing = Framing::length;
-    head.content_length = *parser.content_length();
-  }
-  read_connection(head);
-  head.expects_continue = head.version == 11 && head.framing != Framing::none &&
+  head.text = bytes.substr(0, cursor.taken());
+  head.is_head = head.method == "HEAD";
+  const Result<> framed = read_framing(head, Framing::none);
+  if (!framed) return framed.error();
+  const bool no_host = head.version == 11 && !head.has(FieldKind::host);
+  if (no_host || head.repeats(FieldKind::host)) return FlowError::bad_message;
+  if (head.framing == Framing::length && head.content_length == 0) head.framing = Framing::none;
+  if (!read_connection(head)) return FlowError::bad_message;
+  head.expects_continue = head.has(FieldKind::expect) && head.version == 11 &&
+                          head.framing != Framing::none &&
                           same_name(head.value(FieldKind::expect), "100-continue");
-  return skipped + *used;
+  return skipped + cursor.taken();
 }
 
 Result<std::size_t> parse_response(std::string_view bytes, bool to_head_request,
                                    ResponseHead& head) {
   if (bytes.empty()) return std::size_t{0};
-  head = ResponseHead();
-  InPlaceParser<false, ResponseHead> parser(bytes, head);
-  const Result<std::size_t> used = parse(parser, bytes);
-  if (!used || *used == 0) return used;
+  head.clear();
+  head.keep_alive_seconds.reset();
+  HeadCursor cursor(bytes);
+  Step step = cursor.version(head.version);
+  if (step == Step::ok) step = cursor.space();
+  head.reason_begin = static_cast<std::uint32_t>(cursor.taken());
+  if (step == Step::ok) step = cursor.status(head.status);
+  if (step == Step::ok) step = cursor.reason();
+  if (step == Step::ok) step = parse_fields(cursor, head);
+  if (step != Step::ok) return stopped(step, bytes);
 
-  head.text = bytes.substr(0, *used);
-  if (!length_is_clear(head) || !framing_is_clear(head)) return FlowError::bad_message;
-  read_connection(head);
+  head.text = bytes.substr(0, cursor.taken());
+  const Result<> framed = read_framing(head, Framing::until_close);
+  if (!framed) return framed.error();
+  if (!read_connection(head)) return FlowError::bad_message;
   read_keep_alive_timeout(head);
-  const bool bodiless =
-      to_head_request || head.interim() || head.status == 204 || head.status == 304;
-  if (bodiless) {
+  if (to_head_request || head.interim() || head.status == 204 || head.status == 304) {
     head.framing = Framing::none;
-  } else if (parser.chunked()) {
-    head.framing = Framing::chunked;
-  } else if (head.has(FieldKind::content_length)) {
-    head.framing = Framing::length;
-    head.content_length = parser.content_length().value_or(0);
-  } else {
-    head.framing = Framing::until_close;
   }
-  head.keep_alive = head.framing != Framing::until_close &&
-                    (head.version == 11 ? !has_token(head.value(FieldKind::connection), "close")
-                                        : has_token(head.value(FieldKind::connection), "keep-alive"));
-  return *used;
+  if (head.framing == Framing::until_close) head.keep_alive = false;
+  return cursor.taken();
 }
 
 }  // namespace pilotlight::http

@@ -4,16 +4,17 @@
 
 #include "common/base/error.h"
 #include "common/http/head.h"
+#include "common/http/head_grammar.h"
 
 namespace pilotlight::http {
 
-/// Parses a request head in place. The grammar is Beast's (basic_parser); what is added refuses
-/// whatever two hops could frame differently (RFC 9112): no Host or several, obs-fold, a length
-/// together with chunked, transfer codings other than a final chunked, bare CR or LF.
+/// Parses a request head in place (why not with Beast's parser: docs/adr/0008). Refuses whatever
+/// two hops could frame differently (RFC 9112): no Host or several, obs-fold, a length together with
+/// chunked, transfer codings other than one chunked, bare CR or LF, control characters.
 ///
 /// @return how many bytes the head takes, with `head` filled in; 0 when `bytes` end before the head
-/// does; bad_message, or head_too_large when the limit (64 KiB) is reached without an end.
-/// Allocates nothing for up to 16 fields of interest. About 2,000 instructions.
+/// does; bad_message, or head_too_large beyond 64 KiB or 1,000 fields. Allocates nothing for up to
+/// 16 fields of interest. About 600 instructions.
 [[nodiscard]] Result<std::size_t> parse_request(std::string_view bytes, RequestHead& head);
 
 /// The same for a response. `to_head_request`: the answer to HEAD has no body.
@@ -22,9 +23,6 @@ namespace pilotlight::http {
 
 /// Whether `name` is a member of the comma-separated list `value`, ignoring case.
 [[nodiscard]] bool has_token(std::string_view value, std::string_view name) noexcept;
-
-/// ASCII case-insensitive equality.
-[[nodiscard]] bool same_name(std::string_view a, std::string_view b) noexcept;
 
 /// The next element of a comma-separated list, trimmed; removes it from `list`.
 [[nodiscard]] std::string_view next_element(std::string_view& list) noexcept;

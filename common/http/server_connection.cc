@@ -1,6 +1,7 @@
 #include "common/http/server_connection.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "common/http/head_parser.h"
 
@@ -47,13 +48,18 @@ Task<Result<>> ServerConnection::handshake() {
   co_return Result<>();
 }
 
-Task<Result<>> ServerConnection::read_more() {
+Task<ErrorCode> ServerConnection::read_more() {
   const auto room = in_.prepare();
   if (room.size() == 0) co_return FlowError::head_too_large;
-  const auto [ec, n] = co_await stream_.read_some(room);
-  if (ec) co_return ec;
-  in_.commit(n);
-  co_return Result<>();
+  IoResult got;
+  if (stream_.secure()) {
+    std::tie(got.error, got.bytes) = co_await stream_.read_some(room);
+  } else {
+    // In a tunnel a FIN is not reported, so a short read must not stand for the last one.
+    co_await reader_.receive(room, got, tunnel_ ? ShortRead::proves_nothing : ShortRead::drained);
+  }
+  in_.commit(got.bytes);
+  co_return got.error;
 }
 
 Task<Result<>> ServerConnection::read_head(TimePoint idle) {
@@ -63,25 +69,38 @@ Task<Result<>> ServerConnection::read_head(TimePoint idle) {
     if (!secured) co_return secured;
   }
   bool first = in_.empty();
+  std::size_t seen = 0;  // bytes that a parse has found to be an unfinished head
   in_.rest();
   in_.expect_short();
   deadline_.set(first ? idle : parts_.clock.now() + kHeadTimeout);
   for (;;) {
-    const Result<std::size_t> used = parse_request(in_.view(), head_);
+    const bool worth_a_look = seen == 0 || in_.full() ||
+                              in_.view().find('\n', seen) != std::string_view::npos;
+    const Result<std::size_t> used =
+        worth_a_look ? parse_request(in_.view(), head_) : Result<std::size_t>(0);
     if (!used) co_return used.error();
     if (*used > 0) {
       head_bytes_ = *used;
       deadline_.clear();
       co_return Result<>();
     }
+    seen = in_.size();
     // A client may half-close behind its last request; what has arrived is still served.
     const Cause cause = interruption_.cause();
     if (cause == Cause::deadline || cause == Cause::stopped) co_return FlowError::deadline_exceeded;
     idle_ = in_.empty();
     if (idle_ && last_) co_return FlowError::draining;
-    const Result<> more = co_await read_more();
+    ErrorCode ec;
+    if (stream_.secure() || in_.full()) {
+      ec = co_await read_more();
+    } else {  // the same without a frame of its own: once per request
+      IoResult got;
+      co_await reader_.receive(in_.prepare(), got, ShortRead::drained);
+      in_.commit(got.bytes);
+      ec = got.error;
+    }
     idle_ = false;
-    if (!more) co_return more;
+    if (ec) co_return ec;
     if (first) deadline_.set(parts_.clock.now() + kHeadTimeout);
     first = false;
   }

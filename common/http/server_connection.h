@@ -24,6 +24,7 @@ struct ShardParts {
   DeadlineQueue& deadlines;
   LeaveWatch& leaves;
   BlockPool blocks{};
+  OutgoingHead outgoing{};  ///< Composed and written between two suspensions.
 };
 
 /// The three clocks of one request, from one start (knative.md 1.7); waiting spends them too.
@@ -60,6 +61,9 @@ class ServerConnection {
   [[nodiscard]] std::string_view early_body() const noexcept {
     return in_.view().substr(head_bytes_);
   }
+
+  /// Reads what arrives next into in(). An error when nothing more comes, or in() is full.
+  [[nodiscard]] Task<ErrorCode> read_more();
 
   /// Starts the request's clock. When it comes, the interruption is raised.
   void set_deadline(TimePoint when) { deadline_.set(when); }
@@ -104,7 +108,6 @@ class ServerConnection {
 
   [[nodiscard]] Transport& stream() noexcept { return stream_; }
   [[nodiscard]] ReadBuffer& in() noexcept { return in_; }
-  [[nodiscard]] OutgoingHead& outgoing() noexcept { return outgoing_; }
   [[nodiscard]] ShardParts& parts() noexcept { return parts_; }
   [[nodiscard]] const std::string& peer_address() const noexcept { return peer_address_; }
   [[nodiscard]] const tcp::endpoint& local() const noexcept { return local_; }
@@ -116,14 +119,13 @@ class ServerConnection {
   static void on_left(void* self) noexcept;
   static void on_deadline(void* self) noexcept;
   [[nodiscard]] Task<Result<>> handshake();
-  [[nodiscard]] Task<Result<>> read_more();
   void restart_idle_clock();
 
   ShardParts& parts_;
   Transport stream_;
+  DirectReader reader_{stream_.tcp()};
   ReadBuffer in_;
   RequestHead head_;
-  OutgoingHead outgoing_;
   std::size_t head_bytes_ = 0;  // 0 once released
   Interruption interruption_;
   Deadline deadline_;

@@ -9,6 +9,17 @@
 
 namespace pilotlight::http {
 
+void UpstreamConnection::watch() {
+  leave_.emplace(parts_.leaves, stream_.native_handle(), &UpstreamConnection::on_finished, this);
+}
+
+void UpstreamConnection::on_finished(void* self) noexcept {
+  auto& connection = *static_cast<UpstreamConnection*>(self);
+  connection.finished_ = true;
+  connection.look_again_ = true;
+  cancel_stream(&connection.stream_);
+}
+
 bool UpstreamConnection::nothing_acknowledged() noexcept {
   const auto acked = bytes_acked(stream_.native_handle());
   return acked && *acked <= sent_before_ + 1;  // the SYN counts as one
@@ -31,6 +42,7 @@ Task<> UpstreamConnection::hang_up(TimePoint until) {
     const bool more = co_await read_some(until);
     if (!more) break;
   }
+  leave_.reset();  // before its descriptor can be somebody else's
   stream_.close(ec);
 }
 
@@ -56,22 +68,23 @@ Task<> UpstreamConnection::absorb_answer(bool to_head_request, TimePoint until) 
   }
 }
 
-std::unique_ptr<UpstreamConnection> UpstreamPool::take_idle() {
-  const TimePoint now = parts_.clock.now();
+std::optional<UpstreamPool::Checkout> UpstreamPool::take_idle(TimePoint now) {
   while (!idle_.empty()) {
     std::unique_ptr<UpstreamConnection> last = std::move(idle_.back());
     idle_.pop_back();
     if (last->idle_until_ <= now) {
       idle_.clear();  // all others are older
-      return nullptr;
+      return std::nullopt;
     }
-    if (idle_and_open(last->stream_.native_handle())) return last;
+    if (!last->finished_ && idle_and_open(last->stream_.native_handle())) {
+      return std::make_optional<Checkout>(*this, std::move(last));
+    }
     // It was closed while it idled, after at most the time since it was put back.
     const Duration kept = keep_time(last->head_);
     const Duration idled = kept - (last->idle_until_ - now);
     shortest_close_ = std::min(shortest_close_, std::max<Duration>(idled, std::chrono::milliseconds(2)));
   }
-  return nullptr;
+  return std::nullopt;
 }
 
 Duration UpstreamPool::keep_time(const ResponseHead& last) const noexcept {
@@ -85,26 +98,35 @@ Duration UpstreamPool::keep_time(const ResponseHead& last) const noexcept {
   return keep;
 }
 
-void UpstreamPool::put_back(std::unique_ptr<UpstreamConnection> connection) {
-  const TimePoint now = parts_.clock.now();
-  while (!idle_.empty() && (idle_.size() >= params_.idle_limit || idle_.front()->idle_until_ <= now)) {
-    idle_.pop_front();
-  }
+void UpstreamPool::put_back(std::unique_ptr<UpstreamConnection> connection, TimePoint now) {
   if (params_.idle_limit == 0) return;
+  const bool crowded = idle_.size() >= params_.idle_limit;
+  if (crowded || (!idle_.empty() && idle_.front()->idle_until_ <= now)) drop_old(now);
   connection->reused_ = true;
   connection->in_.rest();
   connection->idle_until_ = now + keep_time(connection->head_);
   idle_.push_back(std::move(connection));
 }
 
+/// Closes the oldest: those whose time is up, and one more where there is no room.
+void UpstreamPool::drop_old(TimePoint now) {
+  auto end = std::find_if(idle_.begin(), idle_.end(),
+                          [now](const auto& idle) { return idle->idle_until_ > now; });
+  if (end == idle_.begin() && idle_.size() >= params_.idle_limit) ++end;
+  idle_.erase(idle_.begin(), end);
+}
+
 Task<Result<UpstreamPool::Checkout>> UpstreamPool::take(TimePoint deadline,
                                                         Interruption& interruption) {
-  if (auto idle = take_idle()) co_return Checkout(*this, std::move(idle));
+  if (auto idle = take_idle(parts_.clock.now())) co_return std::move(*idle);
   auto fresh = std::make_unique<UpstreamConnection>(parts_);
   const Interruption::Target target(interruption, &cancel_stream, &fresh->stream_);
   const TimePoint latest = std::min(deadline, parts_.clock.now() + params_.dial_timeout);
   const Result<> dialed = co_await dial(fresh->stream_, parts_.deadlines, params_.address, latest);
-  if (dialed) co_return Checkout(*this, std::move(fresh));
+  if (dialed) {
+    fresh->watch();
+    co_return Checkout(*this, std::move(fresh));
+  }
   switch (interruption.cause()) {
     case Cause::left: co_return FlowError::downstream_gone;
     case Cause::deadline: co_return FlowError::deadline_exceeded;

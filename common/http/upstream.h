@@ -1,11 +1,15 @@
 #pragma once
 
-#include <list>
 #include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
 
 #include "common/http/head.h"
 #include "common/http/read_buffer.h"
 #include "common/http/server_connection.h"
+#include "common/net/direct_io.h"
+#include "common/net/leave_watch.h"
 
 namespace pilotlight::http {
 
@@ -14,8 +18,22 @@ class UpstreamConnection {
  public:
   explicit UpstreamConnection(ShardParts& parts)
       : parts_(parts), stream_(parts.executor), in_(parts.blocks) {}
+  UpstreamConnection(const UpstreamConnection&) = delete;
+  UpstreamConnection& operator=(const UpstreamConnection&) = delete;
+
+  /// Call once it is connected: a FIN is noticed from then on.
+  void watch();
 
   [[nodiscard]] TcpStream& stream() noexcept { return stream_; }
+  /// Reads into in()'s room what comes next: `co_await up.receive(room, got)`. Ask retry(got) then.
+  [[nodiscard]] Reception receive(asio::mutable_buffer room, IoResult& got) noexcept {
+    return reader_.receive(room, got,
+                           finished_ ? ShortRead::proves_nothing : ShortRead::drained);
+  }
+  /// Whether that read was only ended to look again, because the upstream has sent its FIN.
+  [[nodiscard]] bool retry(const IoResult& got) noexcept {
+    return got.error == asio::error::operation_aborted && std::exchange(look_again_, false);
+  }
   [[nodiscard]] ReadBuffer& in() noexcept { return in_; }
   [[nodiscard]] ResponseHead& head() noexcept { return head_; }
 
@@ -42,14 +60,20 @@ class UpstreamConnection {
   /// Reads until `until`. @return false at the end of file, an error, or when the time is up.
   [[nodiscard]] Task<bool> read_some(TimePoint until);
 
+  static void on_finished(void* self) noexcept;
+
   ShardParts& parts_;
   TcpStream stream_;
+  DirectReader reader_{stream_};
   ReadBuffer in_;
   ResponseHead head_;
+  bool finished_ = false;    // the upstream has sent a FIN: what is left to read is all there is
+  bool look_again_ = false;  // a read was ended for that
   std::uint64_t sent_ = 0;         // payload bytes written since the connection was opened
   std::uint64_t sent_before_ = 0;  // of these, before the present request
   TimePoint idle_until_{};
   bool reused_ = false;
+  std::optional<LeaveWatch::Entry> leave_;  // last: goes before the descriptor closes
 };
 
 /// Keep-alive connections to one upstream address, the last used first. Shard-local.
@@ -77,12 +101,15 @@ class UpstreamPool {
     [[nodiscard]] UpstreamConnection* operator->() const noexcept { return connection_.get(); }
     /// Whether it had carried a request before: only then can it be stale.
     [[nodiscard]] bool reused() const noexcept { return connection_->reused_; }
-    void keep() { pool_->put_back(std::move(connection_)); }
+    void keep(TimePoint now) { pool_->put_back(std::move(connection_), now); }
 
    private:
     UpstreamPool* pool_;
     std::unique_ptr<UpstreamConnection> connection_;
   };
+
+  /// An idle connection that still stands; nothing when there is none. Never waits.
+  [[nodiscard]] std::optional<Checkout> take_idle(TimePoint now);
 
   /// An idle connection, or a new one made before `deadline`. `interruption` ends the dialing.
   /// @return the checkout, or upstream_refused (nothing was sent), deadline_exceeded,
@@ -95,13 +122,13 @@ class UpstreamPool {
   [[nodiscard]] const tcp::endpoint& address() const noexcept { return params_.address; }
 
  private:
-  void put_back(std::unique_ptr<UpstreamConnection> connection);
-  [[nodiscard]] std::unique_ptr<UpstreamConnection> take_idle();
+  void put_back(std::unique_ptr<UpstreamConnection> connection, TimePoint now);
+  void drop_old(TimePoint now);
   [[nodiscard]] Duration keep_time(const ResponseHead& last) const noexcept;
 
   ShardParts& parts_;
   Params params_;
-  std::list<std::unique_ptr<UpstreamConnection>> idle_;  // back was used last
+  std::vector<std::unique_ptr<UpstreamConnection>> idle_;  // back was used last
   Duration shortest_close_ = Duration::max();            // idle time after which it has closed
 };
 

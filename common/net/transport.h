@@ -7,6 +7,7 @@
 #include <boost/asio/write.hpp>
 
 #include "common/base/error.h"
+#include "common/net/direct_io.h"
 #include "common/net/stream.h"
 
 namespace pilotlight {
@@ -51,6 +52,12 @@ class Transport {
     const auto count = asio::buffer_sequence_end(buffers) - asio::buffer_sequence_begin(buffers);
     return write_secure(
         std::span<const asio::const_buffer>(first, static_cast<std::size_t>(count)));
+  }
+
+  /// Writes what the socket takes now and never waits; nothing with TLS, where write() does it.
+  [[nodiscard]] IoResult write_now(std::string_view first, std::string_view second = {}) noexcept {
+    if (tls_ == nullptr) return pilotlight::write_now(tcp_, first, second);
+    return IoResult();
   }
 
   /// Nothing more will be written: close_notify where there is TLS, then a FIN. Suspends only when

@@ -305,6 +305,14 @@ TEST_F(PipelineTest, AtItsDeadlineAParkedRequestHearsWhy) {
   ASSERT_TRUE(until([&] { return c.got("HTTP/1.1 404 "); })) << "the connection goes on";
 }
 
+TEST_F(PipelineTest, ParkingSpendsTheResponseStartClockToo) {
+  auto info = std::make_shared<RevisionInfo>(*make("iris", 60s));
+  info->response_start_timeout = 50ms;
+  publish({info});
+  RawClient& c = client(kGet);
+  ASSERT_TRUE(until([&] { return c.got("HTTP/1.1 504 "); }));
+}
+
 TEST_F(PipelineTest, BeyondTheBoundsARequestHearsWhichOne) {
   for (int i = 0; i < 4; ++i) client(kGet);
   ASSERT_TRUE(until([&] { return parked() == 4; }));

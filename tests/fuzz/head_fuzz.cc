@@ -4,6 +4,9 @@
 // comes whole or grows, what is forwarded parses again to the same request, and a body's end does
 // not depend on how its pieces were cut.
 
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/parser.hpp>
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -22,13 +25,7 @@ void require(bool holds) {
   if (!holds) std::abort();
 }
 
-std::string flat(const OutgoingHead& out) {
-  std::string all;
-  for (const auto& buffer : out.buffers()) {
-    all.append(static_cast<const char*>(buffer.data()), buffer.size());
-  }
-  return all;
-}
+std::string flat(const OutgoingHead& out) { return out.rest(0); }
 
 void check_fields(const Head& head) {
   for (const Field& field : head.fields) {
@@ -54,6 +51,26 @@ void check_body(const Head& head, std::string_view bytes) {
   require(head.framing != Framing::length || *taken <= head.content_length);
 }
 
+/// What our grammar accepts, Beast's accepts as well, and reads the same: ours may only be stricter.
+template <bool isRequest>
+void check_against_beast(const Head& head, std::string_view first, std::string_view second) {
+  namespace beast = boost::beast;
+  beast::http::parser<isRequest, beast::http::empty_body> theirs;
+  theirs.header_limit(1024 * 1024);
+  theirs.body_limit(boost::none);
+  theirs.skip(true);
+  beast::error_code ec;
+  theirs.put(boost::asio::buffer(head.text.data(), head.text.size()), ec);
+  require(!ec || ec == beast::http::error::end_of_stream);
+  require(theirs.is_header_done() && theirs.chunked() == head.has(FieldKind::transfer_encoding));
+  if constexpr (isRequest) {
+    require(std::string_view(theirs.get().method_string()) == first);
+    require(std::string_view(theirs.get().target()) == second);
+    require(theirs.keep_alive() == head.keep_alive);
+  }
+  if (head.framing == Framing::length) require(*theirs.content_length() == head.content_length);
+}
+
 void check_request(std::string_view bytes) {
   RequestHead head;
   const auto used = parse_request(bytes, head);
@@ -61,6 +78,7 @@ void check_request(std::string_view bytes) {
   require(*used <= bytes.size());
   check_fields(head);
   check_body(head, bytes.substr(*used));
+  check_against_beast<true>(head, head.method, head.target);
 
   RequestHead again;
   const auto shorter = parse_request(bytes.substr(0, *used - 1), again);
@@ -86,6 +104,8 @@ void check_response(std::string_view bytes) {
   if (!used || *used == 0) return;
   check_fields(head);
   check_body(head, bytes.substr(*used));
+  // A status line that ends behind the code is common, and Beast alone refuses it.
+  if (head.text[head.reason_begin + 3] == ' ') check_against_beast<false>(head, {}, {});
   OutgoingHead out;
   out.compose(head, ResponseEdit());
   const std::string sent = flat(out);

@@ -9,13 +9,7 @@
 namespace pilotlight::http {
 namespace {
 
-std::string flat(const OutgoingHead& out) {
-  std::string all;
-  for (const auto& buffer : out.buffers()) {
-    all.append(static_cast<const char*>(buffer.data()), buffer.size());
-  }
-  return all;
-}
+std::string flat(const OutgoingHead& out) { return out.rest(0); }
 
 std::string sent_up(const std::string& text, const RequestEdit& edit) {
   RequestHead head;

@@ -50,7 +50,7 @@ TEST_F(UpstreamPoolTest, AKeptConnectionIsUsedAgain) {
   take_now();
   ASSERT_TRUE(checkout_);
   EXPECT_FALSE(checkout_->reused());
-  checkout_->keep();
+  checkout_->keep(shard_.clock.now());
   EXPECT_EQ(pool_.idle(), 1u);
   take_now();
   EXPECT_TRUE(checkout_->reused());
@@ -59,7 +59,7 @@ TEST_F(UpstreamPoolTest, AKeptConnectionIsUsedAgain) {
 
 TEST_F(UpstreamPoolTest, AConnectionThatClosedWhileIdleIsNeverHandedOut) {
   take_now();
-  checkout_->keep();
+  checkout_->keep(shard_.clock.now());
   ASSERT_TRUE(shard_.run_until([this] { return server_.accepted() == 1; }));
   server_.close(0);
   take_now();
@@ -69,7 +69,7 @@ TEST_F(UpstreamPoolTest, AConnectionThatClosedWhileIdleIsNeverHandedOut) {
 
 TEST_F(UpstreamPoolTest, BytesNobodyAskedForMakeAConnectionUnusable) {
   take_now();
-  checkout_->keep();
+  checkout_->keep(shard_.clock.now());
   ASSERT_TRUE(shard_.run_until([this] { return server_.accepted() == 1; }));
   server_.send(0, "HTTP/1.1 200 OK\r\n\r\n");
   take_now();
