@@ -61,6 +61,7 @@ ReadinessProbe probe_of(const config::Probe& from, std::uint16_t user_port) {
   probe.address = tcp::endpoint(address, port);
   if (from.kind == config::Probe::Kind::http) {
     probe.kind = ReadinessProbe::Kind::http;
+    probe.https = from.https;
     probe.path = from.path.empty() ? "/" : from.path;
     probe.headers = from.headers;
   }

@@ -1,5 +1,6 @@
 """The sidecar's TLS port: real certificates, real clients (openssl, curl, Python's ssl)."""
 import hashlib
+import json
 import os
 import socket
 import subprocess
@@ -252,3 +253,33 @@ def test_it_drains_with_connections_open(start, authority):
     assert sidecar.process.wait(60) == 0
     assert client.read_to_the_end() == (b"", True)
     assert silent.recv(1) == b""
+
+
+# --- https readiness probes ---
+
+
+def probe_status(sidecar):
+    """What kubelet is told."""
+    with socket.create_connection((sidecar.host, sidecar.PORT), timeout=30) as probe:
+        probe.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: kube-probe/1.30\r\n"
+                      b"K-Network-Probe: queue\r\nConnection: close\r\n\r\n")
+        return int(probe.recv(65536).split()[1])
+
+
+@pytest.mark.parametrize("hosts, trusted, status", [
+    ("IP:127.0.0.1", True, 200),
+    ("IP:127.0.0.1", False, 503),
+    ("IP:127.0.0.9,DNS:localhost", True, 503),
+])
+def test_an_https_probe_succeeds_only_when_the_certificate_is_good(start, authority, hosts, trusted,
+                                                                   status):
+    probed = App(authority.issue_files("probed", hosts))
+    probe = {"httpGet": {"path": "/health", "port": probed.port, "host": "127.0.0.1",
+                         "scheme": "HTTPS"}, "periodSeconds": 1, "timeoutSeconds": 5}
+    roots = {"SSL_CERT_FILE": str(authority.certificate)} if trusted else {}
+    sidecar = start(SERVING_READINESS_PROBE=json.dumps(probe), **roots)
+    try:
+        assert probe_status(sidecar) == status
+        assert (probed.requests > 0) == (status == 200)
+    finally:
+        probed.close()
