@@ -1,5 +1,7 @@
 #include "config/env_reader.h"
 
+#include <algorithm>
+
 #include <boost/asio/ip/address.hpp>
 #include <fmt/format.h>
 
@@ -22,6 +24,13 @@ std::optional<EnvReader::Endpoint> parse_endpoint(std::string_view text) {
   const auto address = boost::asio::ip::make_address(std::string(host), error);
   if (error || address.is_v6() != bracketed) return std::nullopt;
   return EnvReader::Endpoint(address, static_cast<std::uint16_t>(*port));
+}
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\r\n";
+  const std::size_t first = text.find_first_not_of(kSpace);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
 }
 
 }  // namespace
@@ -93,8 +102,9 @@ void EnvReader::seconds(const std::string& name, std::chrono::seconds& value, Ne
   value = std::chrono::seconds(*number);
 }
 
-void EnvReader::seconds(const std::string& name, std::optional<std::chrono::seconds>& value) {
-  const auto given = parsed(name, Need::optional);
+void EnvReader::seconds(const std::string& name, std::optional<std::chrono::seconds>& value,
+                        Need need) {
+  const auto given = parsed(name, need);
   if (!given) return;
   const auto number = parse_integer(*given);
   if (!number || *number < 0 || *number > kMostSeconds) {
@@ -124,6 +134,19 @@ void EnvReader::endpoint(const std::string& name, std::optional<Endpoint>& value
     value = *endpoint;
   } else {
     wrong(name, *given, "an IP address and a port, like 127.0.0.1:9444");
+  }
+}
+
+void EnvReader::list(const std::string& name, std::vector<std::string>& value) {
+  const auto given = parsed(name, Need::optional);
+  if (!given) return;
+  value.clear();
+  std::string_view rest = *given;
+  while (!rest.empty()) {
+    const std::size_t comma = std::min(rest.find(','), rest.size());
+    const std::string_view element = trimmed(rest.substr(0, comma));
+    rest.remove_prefix(std::min(comma + 1, rest.size()));
+    if (!element.empty()) value.emplace_back(element);
   }
 }
 

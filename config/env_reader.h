@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <boost/asio/ip/tcp.hpp>
 
@@ -22,10 +23,11 @@ using Source = std::function<std::optional<std::string>(const std::string& name)
 /// first. A value that does not exist or does not parse leaves `value` as it was.
 ///
 /// `required` asks that the name exists; an empty string is then a valid text, and a problem for
-/// every other type. Without it an empty string counts as absent, except for texts.
+/// every other type. `strict` may be absent, but an empty string is a problem too: Knative's rule.
+/// With `optional` an empty string counts as absent, except for texts.
 class EnvReader {
  public:
-  enum class Need : std::uint8_t { optional, required };
+  enum class Need : std::uint8_t { optional, strict, required };
   /// The longest time that can be asked for in seconds: a day.
   static constexpr std::int64_t kMostSeconds = 86'400;
 
@@ -43,11 +45,13 @@ class EnvReader {
   void boolean(const std::string& name, bool& value, Need need = Need::optional);
   /// Whole seconds, at least 1; or, for those that may be off, at least 0, where 0 is nothing.
   void seconds(const std::string& name, std::chrono::seconds& value, Need need);
-  void seconds(const std::string& name, std::optional<std::chrono::seconds>& value);
+  void seconds(const std::string& name, std::optional<std::chrono::seconds>& value, Need need);
   /// An IP address, v4 or v6.
   void address(const std::string& name, Address& value);
   /// `ip:port` or `[ip6]:port`.
   void endpoint(const std::string& name, std::optional<Endpoint>& value);
+  /// The non-empty elements of a comma-separated list, trimmed.
+  void list(const std::string& name, std::vector<std::string>& value);
   /// One of the words. @return its place, or nothing when absent or wrong.
   std::optional<std::size_t> one_of(const std::string& name,
                                     std::initializer_list<std::string_view> words);

@@ -103,8 +103,8 @@ void check_http_get(ObjectReader http, const std::vector<ContainerPort>& ports) 
   (void)http.text("host");
   check_port(http, ports);
   const auto scheme = http.text("scheme");
-  if (scheme && !scheme->empty() && *scheme != "HTTP") {
-    http.report().wrong(http.path_of("scheme"), in_quotes(*scheme), "HTTP");
+  if (scheme && !scheme->empty() && *scheme != "HTTP" && *scheme != "HTTPS") {
+    http.report().wrong(http.path_of("scheme"), in_quotes(*scheme), "HTTP or HTTPS");
   }
   std::size_t index = 0;
   for (const json& element : http.list("httpHeaders")) {

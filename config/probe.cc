@@ -104,8 +104,9 @@ class ProbeReader {
       probe_.path.clear();
     }
     const auto scheme = string(inner, "scheme", ".httpGet");
-    if (!scheme.empty() && scheme != "HTTP" && scheme != "http") {
-      wrong(".httpGet.scheme", in_quotes(scheme), "HTTP");
+    probe_.https = scheme == "HTTPS" || scheme == "https";
+    if (!probe_.https && !scheme.empty() && scheme != "HTTP" && scheme != "http") {
+      wrong(".httpGet.scheme", in_quotes(scheme), "HTTP or HTTPS");
     }
     const auto headers = inner.find("httpHeaders");
     if (headers == inner.end() || headers->is_null()) return;

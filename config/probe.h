@@ -19,6 +19,7 @@ struct Probe {
   Kind kind = Kind::tcp;
   std::string host;        ///< An IP address; empty is 127.0.0.1.
   std::uint16_t port = 0;  ///< 0 is the app's port.
+  bool https = false;      ///< http: over TLS, with a certificate that is verified.
   std::string path;        ///< http: path and query, beginning with `/`; empty is "/".
   std::vector<std::pair<std::string, std::string>> headers;  ///< http: added to the request.
   /// 0: tried again and again until it succeeds; otherwise one try each.
@@ -31,8 +32,8 @@ struct Probe {
 };
 
 /// Reads core/v1 Probe JSON: one object, or with `array` a list of them. Empty text is no probe.
-/// tcpSocket and httpGet (scheme HTTP) are known; exec, grpc and HTTPS are problems that name them.
-/// `where` begins every problem: the variable's name.
+/// tcpSocket and httpGet (scheme HTTP or HTTPS) are known; exec and grpc are problems that name
+/// them. `where` begins every problem: the variable's name.
 [[nodiscard]] Checked<std::vector<Probe>> parse_probes(std::string_view json, bool array,
                                                        std::string_view where);
 

@@ -9,6 +9,7 @@
 #include <boost/asio/ip/tcp.hpp>
 
 #include "config/env_reader.h"
+#include "config/observability.h"
 #include "config/probe.h"
 #include "config/problems.h"
 
@@ -17,10 +18,22 @@ namespace pilotlight::config {
 /// Everything the sidecar is told at its start: Knative's queue-proxy environment (knative.md 1.2)
 /// and ours (PILOTLIGHT_*). Immutable once loaded; nothing reads the environment later.
 ///
-/// What of Knative's table is not here (tracing, metrics of the OTel kind, logging JSON, TLS
-/// settings) is accepted and not used.
+/// What of Knative's table has no effect here (tracing, metrics that are pushed, profiling) is
+/// accepted; `without_effect` names what of it was asked for.
 struct ProxyConfig {
   using Endpoint = boost::asio::ip::tcp::endpoint;
+
+  /// QUEUE_PROXY_TLS_*: how the TLS port talks. Names are Go's, each one known to exist.
+  struct Tls {
+    std::string min_version = "1.3";  ///< _MIN_VERSION: 1.2 or 1.3.
+    std::string max_version = "1.3";  ///< _MAX_VERSION: 1.2 or 1.3, not below the least.
+    std::vector<std::string>
+        cipher_suites;  ///< _CIPHER_SUITES: of TLS 1.2; none: all that are good.
+    std::vector<std::string>
+        curve_preferences;  ///< _CURVE_PREFERENCES: best first; none: the library's.
+    /// PILOTLIGHT_TLS_DIR: holds tls.crt and tls.key, or there is no TLS port.
+    std::string directory = "/var/lib/knative/certs";
+  };
 
   /// CONTAINER_CONCURRENCY: requests the app may run at once, [0, 1000000]; 0 is no limit.
   std::uint32_t container_concurrency = 0;
@@ -55,12 +68,22 @@ struct ProxyConfig {
   Endpoint stats_listen{boost::asio::ip::address_v4::any(), 9090};
   /// PILOTLIGHT_AUTOSCALER: where to report to; none: only Knative's stats are kept.
   std::optional<Endpoint> autoscaler;
+  /// Prometheus text: asked for by OBSERVABILITY_CONFIG (listen_address:9091, moved by
+  /// METRICS_PROMETHEUS_HOST and _PORT) or by PILOTLIGHT_METRICS_LISTEN; none: not served.
+  std::optional<Endpoint> metrics_listen;
   std::string token_file;  ///< PILOTLIGHT_TOKEN_FILE
   std::string token;       ///< What that file says, without the white space around it.
   /// PILOTLIGHT_HOLD_PERMIT=until-answered: a request whose client left keeps its permit until the
   /// app has answered, for apps that go on computing.
   bool hold_permit_until_answered = false;
-  std::string log_level = "info";  ///< PILOTLIGHT_LOG_LEVEL: error, warn, info, debug or trace.
+  /// PILOTLIGHT_LOG_LEVEL, else SERVING_LOGGING_LEVEL, else the level in SERVING_LOGGING_CONFIG:
+  /// error, warn, info, debug.
+  std::string log_level = "info";
+
+  Tls tls;
+  Observability observability;  ///< OBSERVABILITY_CONFIG
+  /// What was asked for and is not done, one phrase each: for one line in the log.
+  std::vector<std::string> without_effect;
 };
 
 /// Reads the whole environment over the defaults above, and the token file; touches nothing else.
@@ -69,5 +92,10 @@ struct ProxyConfig {
 
 /// The text of `pilotlight-proxy --help`: every variable, whether it is required, its default.
 [[nodiscard]] std::string proxy_help();
+
+/// Every variable with the value that is in effect, as the environment would spell it: one
+/// `NAME=value` a line, or one JSON object of texts. The token is not in it, its file's name is.
+[[nodiscard]] std::string effective_text(const ProxyConfig& config);
+[[nodiscard]] std::string effective_json(const ProxyConfig& config);
 
 }  // namespace pilotlight::config

@@ -63,6 +63,7 @@ ReadinessProbe probe_of(const config::Probe& from, std::uint16_t user_port) {
   probe.address = tcp::endpoint(address, port);
   if (from.kind == config::Probe::Kind::http) {
     probe.kind = ReadinessProbe::Kind::http;
+    probe.https = from.https;
     probe.path = from.path.empty() ? "/" : from.path;
     probe.headers = from.headers;
   }
@@ -107,6 +108,10 @@ App::App(const config::ProxyConfig& config)
       signals_(shard_.executor(), SIGTERM, SIGINT),
       progress_(shard_.clock().make_timer()) {
   if (config.autoscaler) reporter_.connect(shard_.executor(), *config.autoscaler, random_);
+  if (!TlsFiles::present(config.tls.directory)) return;
+  tls_door_ = std::make_unique<TlsDoor>(http_, config, [this](Transport stream) {
+    shard_.scope().spawn(pipeline_.serve(std::move(stream)));
+  });
 }
 
 std::optional<std::string> App::bind() {
@@ -116,6 +121,10 @@ std::optional<std::string> App::bind() {
   const tcp::endpoint serving(config_.listen_address, config_.serving_port);
   const Result<> bound = listener_.bind(serving, /*shared=*/false);
   if (!bound) return failed("serving", serving, bound.error());
+  if (tls_door_ != nullptr) {
+    auto problem = tls_door_->open();
+    if (problem) return problem;
+  }
   const auto admin_bound = admin_.listen(config_.admin_listen);
   if (!admin_bound) return failed("admin", config_.admin_listen, admin_bound.error());
   const auto stats_bound = stats_.listen(config_.stats_listen);
@@ -135,6 +144,7 @@ int App::run() {
   scope.spawn(reporter_.run());
   if (reporter_.client() != nullptr) scope.spawn(reporter_.client()->run());
   scope.spawn(listener_.run());
+  if (tls_door_ != nullptr) tls_door_->start();
   shard_.run();
   return exit_code_;
 }
@@ -175,6 +185,7 @@ Task<> App::drain() {
   if (!draining_) co_return;  // called off
   log_info("fenced: no new request can arrive");
   listener_.close();
+  if (tls_door_ != nullptr) tls_door_->close();
   pipeline_.close_connections();
   const TimePoint latest = clock.now() + config_.revision_timeout;
   while (pipeline_.in_flight() > 0 && clock.now() < latest) {
@@ -190,6 +201,7 @@ Task<> App::end() {
   if (ended_) co_return;
   ended_ = true;
   listener_.close();
+  if (tls_door_ != nullptr) tls_door_->stop();
   for (Event* waiter : drain_waiters_) waiter->set();
   pipeline_.stop();
   readiness_.stop();

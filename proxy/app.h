@@ -12,11 +12,13 @@
 #include "config/proxy_config.h"
 #include "proxy/pipeline.h"
 #include "proxy/reporter.h"
+#include "proxy/tls_door.h"
 
 namespace pilotlight::proxy {
 
 /// The sidecar, put together: one data shard with the serving port, the admin port (8022), the
-/// stats port (9090), the readiness loop and the connection to the autoscaler; and the way it ends.
+/// stats port (9090), the TLS port where a certificate is mounted, the readiness loop and the
+/// connection to the autoscaler; and the way it ends.
 ///
 /// SIGTERM or /begin-drain: probes fail and hops bounce at once, the fence is awaited, then the
 /// listener closes, what is under way finishes, and run() returns. A second signal ends it now.
@@ -61,6 +63,7 @@ class App final : TrafficListener, ReadinessListener, FenceListener {
   Pipeline pipeline_;
   Reporter reporter_;
   Listener listener_;
+  std::unique_ptr<TlsDoor> tls_door_;  // null: no certificate was mounted
   control::Server admin_;
   control::Server stats_;
   asio::basic_signal_set<Executor> signals_;

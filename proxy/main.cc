@@ -3,9 +3,11 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <optional>
 #include <string>
+#include <string_view>
+
+#include <fmt/format.h>
 
 #include "common/base/log.h"
 #include "config/proxy_config.h"
@@ -16,40 +18,38 @@ namespace {
 constexpr int kExitStart = 1;
 constexpr int kExitConfig = 78;  // EX_CONFIG
 
+/// What the command line asks for instead of serving.
+enum class Ask { serve, help, version, print_text, print_json, nonsense };
+
+Ask parse(int argc, char** argv) {
+  if (argc == 1) return Ask::serve;
+  const std::string_view first = argv[1];
+  if (first == "--help" && argc == 2) return Ask::help;
+  if (first == "--version" && argc == 2) return Ask::version;
+  if (first != "--print-config") return Ask::nonsense;
+  if (argc == 2) return Ask::print_text;
+  if (argc != 4 || std::string_view(argv[2]) != "-o") return Ask::nonsense;
+  const std::string_view format = argv[3];
+  if (format == "json") return Ask::print_json;
+  return format == "text" ? Ask::print_text : Ask::nonsense;
+}
+
 std::optional<std::string> environment(const std::string& name) {
   const char* value = std::getenv(name.c_str());
   if (value == nullptr) return std::nullopt;
   return value;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int serve(const pilotlight::config::ProxyConfig& config) {
   using namespace pilotlight;
-  for (int i = 1; i < argc; ++i) {
-    if (std::strcmp(argv[i], "--help") == 0) {
-      std::fputs(config::proxy_help().c_str(), stdout);
-      return 0;
-    }
-    if (std::strcmp(argv[i], "--version") == 0) {
-      std::puts("pilotlight-proxy " PILOTLIGHT_VERSION);
-      return 0;
-    }
-    std::fprintf(stderr, "pilotlight-proxy: unknown argument \"%s\", expected --help or --version\n",
-                 argv[i]);
-    return kExitConfig;
+  start_logging("pilotlight-proxy", parse_log_level(config.log_level, LogLevel::info));
+  if (!config.without_effect.empty()) {
+    log_warn("accepted, not done",
+             {{"what", fmt::format("{}", fmt::join(config.without_effect, ", "))}});
   }
-  const auto config = config::load_proxy_config(environment);
-  if (!config) {
-    for (const std::string& problem : config.error()) {
-      std::fprintf(stderr, "pilotlight-proxy: %s\n", problem.c_str());
-    }
-    return kExitConfig;
-  }
-  start_logging("pilotlight-proxy", parse_log_level(config->log_level, LogLevel::info));
   int code = kExitStart;
   {
-    proxy::App app(*config);
+    proxy::App app(config);
     const auto problem = app.bind();
     if (problem) {
       std::fprintf(stderr, "pilotlight-proxy: %s\n", problem->c_str());
@@ -59,4 +59,35 @@ int main(int argc, char** argv) {
   }
   stop_logging();
   return code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using namespace pilotlight;
+  const Ask ask = parse(argc, argv);
+  if (ask == Ask::help) {
+    std::fputs(config::proxy_help().c_str(), stdout);
+    return 0;
+  }
+  if (ask == Ask::version) {
+    std::puts("pilotlight-proxy " PILOTLIGHT_VERSION);
+    return 0;
+  }
+  if (ask == Ask::nonsense) {
+    std::fputs("pilotlight-proxy: expected --help, --version or --print-config [-o text|json]\n",
+               stderr);
+    return kExitConfig;
+  }
+  const auto config = config::load_proxy_config(environment);
+  if (!config) {
+    for (const std::string& problem : config.error()) {
+      std::fprintf(stderr, "pilotlight-proxy: %s\n", problem.c_str());
+    }
+    return kExitConfig;
+  }
+  if (ask == Ask::serve) return serve(*config);
+  const bool json = ask == Ask::print_json;
+  std::fputs((json ? effective_json(*config) : effective_text(*config)).c_str(), stdout);
+  return 0;
 }

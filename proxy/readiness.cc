@@ -1,10 +1,11 @@
 #include "proxy/readiness.h"
 
+#include <algorithm>
+#include <utility>
+
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <boost/asio/write.hpp>
-
+#include "common/base/log.h"
 #include "common/http/head_parser.h"
 #include "common/net/dialer.h"
 #include "common/net/listener.h"
@@ -99,22 +100,40 @@ Task<bool> Readiness::probe(std::size_t index) {
   if (!dialed) co_return false;
   listening_ = true;
   if (probe.kind == ReadinessProbe::Kind::tcp) co_return true;
-  co_return co_await probe_http(stream, index);
+  Transport app = probe.https ? secured(std::move(stream), probe) : Transport(std::move(stream));
+  co_return co_await probe_http(app, index);
 }
 
-Task<bool> Readiness::probe_http(TcpStream& stream, std::size_t index) {
+Transport Readiness::secured(TcpStream stream, const ReadinessProbe& probe) {
+  if (trust_ == nullptr) trust_ = *TlsContext::client("");  // the system's roots alone: cannot fail
+  return trust_->connect(std::move(stream), probe.address.address().to_string());
+}
+
+/// An app that cannot be verified is not ready: an operator has to know why, but not each time.
+Task<bool> Readiness::handshake(Transport& app) {
+  const ErrorCode ec = co_await app.handshake();
+  if (ec && !handshake_failed_) log_warn("https probe failed", {{"error", ec.message()}});
+  handshake_failed_ = static_cast<bool>(ec);
+  co_return !ec;
+}
+
+Task<bool> Readiness::probe_http(Transport& app, std::size_t index) {
   const ReadinessProbe& probe = probes_[index];
-  Deadline clock(parts_.deadlines, &cancel_stream, &stream);
+  Deadline clock(parts_.deadlines, &cancel_stream, &app.tcp());
   const TimePoint deadline = parts_.clock.now() + std::max<Duration>(probe.timeout, 1s);
   clock.set(deadline);
+  if (app.handshake_due()) {
+    const bool verified = co_await handshake(app);
+    if (!verified) co_return false;
+  }
   std::string request = fmt::format(
-      "GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: kube-probe//\r\nConnection: close\r\n", probe.path,
-      probe.host.empty() ? to_string(probe.address) : probe.host);
+      "GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: kube-probe//\r\nConnection: close\r\n",
+      probe.path, probe.host.empty() ? to_string(probe.address) : probe.host);
   for (const auto& [name, value] : probe.headers) {
     request += fmt::format("{}: {}\r\n", name, value);
   }
   request += "\r\n";
-  const auto [ec, n] = co_await asio::async_write(stream, asio::buffer(request), use_tuple);
+  const auto [ec, n] = co_await app.write(asio::buffer(std::as_const(request)));
   if (ec) co_return false;
   http::ReadBuffer in(parts_.blocks);
   http::ResponseHead head;
@@ -125,7 +144,7 @@ Task<bool> Readiness::probe_http(TcpStream& stream, std::size_t index) {
     in.consume(*used);
     const auto room = in.prepare();
     if (room.size() == 0) co_return false;
-    const auto [read_error, bytes] = co_await stream.async_read_some(room, use_tuple);
+    const auto [read_error, bytes] = co_await app.read_some(room);
     if (read_error) co_return false;
     in.commit(bytes);
   }

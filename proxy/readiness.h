@@ -7,6 +7,7 @@
 
 #include "common/async/event.h"
 #include "common/http/server_connection.h"
+#include "common/net/tls.h"
 
 namespace pilotlight::proxy {
 
@@ -15,6 +16,7 @@ struct ReadinessProbe {
   enum class Kind : std::uint8_t { tcp, http };
   Kind kind = Kind::tcp;
   tcp::endpoint address;
+  bool https = false;      ///< http: over TLS; the certificate must be good for the address.
   std::string path = "/";  ///< http: path and query.
   std::vector<std::pair<std::string, std::string>> headers;
   std::string host;  ///< http: the Host field; the address when empty.
@@ -41,11 +43,12 @@ class ReadinessListener {
 /// Knows whether the app behind the sidecar is ready.
 ///
 /// run() probes from the start until the app has answered, then says so and rests until somebody
-/// reports a lost app, which starts it again. check() probes once, now, for whoever asks; callers at
-/// the same time share one probe. Nothing is cached. Lives on the data shard.
+/// reports a lost app, which starts it again. check() probes once, now, for whoever asks; callers
+/// at the same time share one probe. Nothing is cached. Lives on the data shard.
 class Readiness {
  public:
-  Readiness(http::ShardParts& parts, std::vector<ReadinessProbe> probes, ReadinessListener& listener);
+  Readiness(http::ShardParts& parts, std::vector<ReadinessProbe> probes,
+            ReadinessListener& listener);
 
   /// Probes until stop().
   [[nodiscard]] Task<> run();
@@ -64,18 +67,22 @@ class Readiness {
   [[nodiscard]] Task<> check_for_all();
   [[nodiscard]] Task<bool> probe_all();
   [[nodiscard]] Task<bool> probe(std::size_t index);
-  [[nodiscard]] Task<bool> probe_http(TcpStream& stream, std::size_t index);
+  [[nodiscard]] Task<bool> probe_http(Transport& app, std::size_t index);
+  [[nodiscard]] Transport secured(TcpStream stream, const ReadinessProbe& probe);
+  [[nodiscard]] Task<bool> handshake(Transport& app);
 
   http::ShardParts& parts_;
   std::vector<ReadinessProbe> probes_;
   ReadinessListener& listener_;
+  std::shared_ptr<const TlsContext> trust_;  // made by the first https probe
   std::unique_ptr<Timer> pause_;
-  std::vector<Event*> waiting_;   // callers of check() that share the probe under way
+  std::vector<Event*> waiting_;  // callers of check() that share the probe under way
   bool checking_ = false;
   bool last_check_ = false;
   bool ready_ = false;
   bool stopped_ = false;
   bool listening_ = false;
+  bool handshake_failed_ = false;  // the last one; said once
 };
 
 }  // namespace pilotlight::proxy

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "common/base/log.h"
 #include "common/http/head_parser.h"
 
 namespace pilotlight::http {
@@ -44,8 +45,9 @@ Task<Result<>> ServerConnection::handshake() {
   const ErrorCode ec = co_await stream_.handshake();
   idle_ = false;
   deadline_.clear();
-  if (ec) co_return ec;
-  co_return Result<>();
+  if (!ec) co_return Result<>();
+  log_debug("TLS handshake failed", {{"peer", peer_address_}, {"error", ec.message()}});
+  co_return ec;
 }
 
 Task<ErrorCode> ServerConnection::read_more() {
@@ -81,6 +83,7 @@ Task<Result<>> ServerConnection::read_head(TimePoint idle) {
     if (!used) co_return used.error();
     if (*used > 0) {
       head_bytes_ = *used;
+      whole_ = false;
       deadline_.clear();
       co_return Result<>();
     }
@@ -134,7 +137,8 @@ bool ServerConnection::end_request() noexcept {
   watches_moves_ = false;
   deadline_.clear();
   interruption_.clear_deadline();
-  return !last_ && !interruption_.raised();
+  whole_ = !interruption_.raised();
+  return !last_ && whole_;
 }
 
 Task<Result<>> ServerConnection::reply(const LocalReply& answer, bool close) {
@@ -187,7 +191,11 @@ Task<> ServerConnection::linger() {
 }
 
 Task<> ServerConnection::finish() {
-  if (!stream_.secure() || interruption_.raised()) co_return;
+  if (!stream_.secure() || !whole_) co_return;
+  if (interruption_.raised()) {  // the process stops, or the client has gone: no time to wait
+    stream_.close_notify_now();
+    co_return;
+  }
   const Interruption::Target target(interruption_, &cancel_stream, &stream_.tcp());
   deadline_.set(parts_.clock.now() + kLingerTime);
   co_await stream_.shutdown_send();

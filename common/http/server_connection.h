@@ -101,7 +101,7 @@ class ServerConnection {
   /// reset does not destroy an answer it has not read yet.
   [[nodiscard]] Task<> linger();
   /// Ends the connection behind its last answer: with TLS the close_notify that tells a client that
-  /// nothing is missing. Not after a reset() or an interruption.
+  /// nothing is missing. Not after a reset() or an interrupted request.
   [[nodiscard]] Task<> finish();
   /// Closes so that no client can take a cut-off answer for a whole one.
   void reset() noexcept;
@@ -136,6 +136,7 @@ class ServerConnection {
   tcp::endpoint local_;
   bool idle_ = false;
   bool last_ = false;
+  bool whole_ = true;  // no answer is owed, or was cut short
   bool tunnel_ = false;
   LeaveWatch::Entry leave_;  // last: goes before the descriptor closes
 };

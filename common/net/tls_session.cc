@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <string_view>
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -15,6 +16,10 @@ namespace pilotlight {
 namespace {
 
 constexpr std::size_t kRecordBytes = SSL3_RT_MAX_PLAIN_LENGTH;
+
+/// What Go's server says to a client that speaks plain HTTP to a TLS port.
+constexpr std::string_view kPlainHttp =
+    "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
 
 class TlsCategory final : public boost::system::error_category {
  public:
@@ -148,7 +153,12 @@ TlsSession::Step TlsSession::judge(int result) {
 
 TlsSession::Step TlsSession::handshake() {
   ERR_clear_error();
-  return judge(SSL_do_handshake(ssl_.get()));
+  const Step step = judge(SSL_do_handshake(ssl_.get()));
+  if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_HTTP_REQUEST) {
+    // Whether it arrives does not matter: the connection ends either way.
+    send(socket_.descriptor, kPlainHttp.data(), kPlainHttp.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  }
+  return step;
 }
 
 TlsSession::Step TlsSession::read(asio::mutable_buffer room) {

@@ -1,5 +1,7 @@
 #include "common/net/transport.h"
 
+#include <sys/socket.h>
+
 #include "common/net/tls_session.h"
 
 namespace pilotlight {
@@ -57,6 +59,7 @@ Task<Transport::Transfer> Transport::write_secure(std::span<const asio::const_bu
 Task<ErrorCode> Transport::shutdown_send() {
   while (tls_ != nullptr) {
     const TlsSession::Step step = tls_->close_notify();
+    if (step.error) co_return step.error;  // a FIN alone would look polite to a careless peer
     if (step.need == TlsSession::Need::nothing) break;
     const auto [ec] = co_await tcp_.async_wait(awaited(step.need), use_tuple);
     if (ec) co_return ec;
@@ -66,10 +69,16 @@ Task<ErrorCode> Transport::shutdown_send() {
   co_return ec;
 }
 
+void Transport::close_notify_now() noexcept {
+  if (tls_ != nullptr) static_cast<void>(tls_->close_notify());
+}
+
 void Transport::reset_on_close() noexcept {
   if (tls_ != nullptr) tls_->cut();
-  ErrorCode ignored;  // a connection that is gone needs no reset
-  tcp_.set_option(asio::socket_base::linger(true, 0), ignored);
+  // Not through Asio: an option that it knows of it takes back when the socket is destroyed.
+  // Nothing to do about a failure: a connection that is gone needs no reset.
+  const linger at_once{1, 0};
+  setsockopt(tcp_.native_handle(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
 
 }  // namespace pilotlight

@@ -60,9 +60,13 @@ class Transport {
     return IoResult();
   }
 
-  /// Nothing more will be written: close_notify where there is TLS, then a FIN. Suspends only when
-  /// the peer leaves no room for the close_notify.
+  /// Nothing more will be written: close_notify where there is TLS, then a FIN. Does neither, with
+  /// an error, when what was written is not the whole. Suspends only when the peer leaves no room
+  /// for the close_notify.
   [[nodiscard]] Task<ErrorCode> shutdown_send();
+
+  /// The close_notify alone, if there is TLS and room for it.
+  void close_notify_now() noexcept;
 
   /// Makes the coming close a reset, and one without close_notify: no peer may take what it has got
   /// for the whole.

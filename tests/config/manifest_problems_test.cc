@@ -149,8 +149,8 @@ TEST(ManifestProblems, Probes) {
   const std::string at = "m.yaml:11: " + kContainer + ".readinessProbe";
   EXPECT_EQ(probe("{grpc: {port: 1}}"),
             at + ".grpc: got a field that is not supported, expected httpGet, tcpSocket or exec");
-  EXPECT_EQ(probe("{httpGet: {scheme: HTTPS}}"),
-            at + ".httpGet.scheme: got \"HTTPS\", expected HTTP");
+  EXPECT_EQ(probe("{httpGet: {scheme: FTP}}"),
+            at + ".httpGet.scheme: got \"FTP\", expected HTTP or HTTPS");
   EXPECT_EQ(probe("{httpGet: {port: web}}"),
             at + ".httpGet.port: got \"web\", expected a number, or the name of one of the "
                  "container's ports");

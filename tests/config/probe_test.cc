@@ -53,6 +53,14 @@ TEST(Probe, HttpHasPathQueryAndHeaders) {
   EXPECT_EQ(probe.success_threshold, 4U);
 }
 
+TEST(Probe, HttpIsPlainUnlessTheSchemeSaysOtherwise) {
+  EXPECT_FALSE(one(R"({"httpGet":{"path":"/"}})").https);
+  EXPECT_FALSE(one(R"({"httpGet":{"scheme":"HTTP"}})").https);
+  const Probe probe = one(R"({"httpGet":{"scheme":"HTTPS"}})");
+  EXPECT_EQ(probe.kind, Probe::Kind::http);
+  EXPECT_TRUE(probe.https);
+}
+
 TEST(Probe, AnUnsetPortIsTheApps) {
   EXPECT_EQ(one(R"({"httpGet":{"path":"/"}})").port, 0);
   EXPECT_EQ(one(R"({"tcpSocket":{"port":0}})").port, 0);
@@ -76,8 +84,8 @@ TEST(Probe, WhatCannotBeRunIsNamed) {
             "P: got the handler exec, expected tcpSocket or httpGet");
   EXPECT_EQ(problem(R"([{"grpc":{"port":1}}])", true),
             "P[0]: got the handler grpc, expected tcpSocket or httpGet");
-  EXPECT_EQ(problem(R"({"httpGet":{"scheme":"HTTPS"}})"),
-            "P.httpGet.scheme: got \"HTTPS\", expected HTTP");
+  EXPECT_EQ(problem(R"({"httpGet":{"scheme":"FTP"}})"),
+            "P.httpGet.scheme: got \"FTP\", expected HTTP or HTTPS");
   EXPECT_EQ(problem(R"({"httpGet":{"host":"example.com"}})"),
             "P.httpGet.host: got \"example.com\", expected an IP address");
   EXPECT_EQ(problem(R"({"tcpSocket":{"port":65536}})"),
