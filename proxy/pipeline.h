@@ -7,6 +7,7 @@
 #include "common/http/connection_set.h"
 #include "common/http/exchange.h"
 #include "common/stats/concurrency_meter.h"
+#include "proxy/observer.h"
 #include "proxy/readiness.h"
 
 namespace pilotlight::proxy {
@@ -34,6 +35,7 @@ class Pipeline {
     Readiness& readiness;
     DrainFence& fence;
     TrafficListener& listener;
+    Observer& observer;
   };
   struct Params {
     Duration request_timeout = std::chrono::minutes(5);
@@ -67,8 +69,8 @@ class Pipeline {
   [[nodiscard]] Task<> answer_probe(http::ServerConnection& down);
   [[nodiscard]] Task<> run(http::ServerConnection& down);
   [[nodiscard]] Task<> bounce(http::ServerConnection& down, http::Bounce why);
-  [[nodiscard]] Task<Result<Admission::Permit>> admit(http::ServerConnection& down, bool hop,
-                                                      TimePoint deadline);
+  [[nodiscard]] Task<Result<Admission::Permit>> admit(http::ServerConnection& down,
+                                                      Request& request, TimePoint deadline);
   [[nodiscard]] Task<> forward(http::ServerConnection& down, Request& request, TimePoint deadline);
   [[nodiscard]] Task<> finish_failed(http::ServerConnection& down, Request& request,
                                      http::UpstreamConnection& up, http::ExchangeEnd end);
