@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <boost/asio/ip/tcp.hpp>
@@ -89,6 +90,10 @@ struct ProxyConfig {
 /// Reads the whole environment over the defaults above, and the token file; touches nothing else.
 /// Unknown names are ignored: an environment is full of them.
 [[nodiscard]] Checked<ProxyConfig> load_proxy_config(const Source& source);
+
+/// What the command line of pilotlight-proxy asks for; nothing is to serve.
+enum class ProxyAsk : std::uint8_t { serve, help, version, print_text, print_json, nonsense };
+[[nodiscard]] ProxyAsk parse_proxy_arguments(const std::vector<std::string_view>& arguments);
 
 /// The text of `pilotlight-proxy --help`: every variable, whether it is required, its default.
 [[nodiscard]] std::string proxy_help();

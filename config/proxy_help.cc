@@ -155,6 +155,17 @@ constexpr std::array kTable = {
 
 }  // namespace
 
+ProxyAsk parse_proxy_arguments(const std::vector<std::string_view>& arguments) {
+  using Words = std::vector<std::string_view>;
+  if (arguments.empty()) return ProxyAsk::serve;
+  if (arguments == Words{"--help"}) return ProxyAsk::help;
+  if (arguments == Words{"--version"}) return ProxyAsk::version;
+  if (arguments == Words{"--print-config"}) return ProxyAsk::print_text;
+  if (arguments == Words{"--print-config", "-o", "text"}) return ProxyAsk::print_text;
+  if (arguments == Words{"--print-config", "-o", "json"}) return ProxyAsk::print_json;
+  return ProxyAsk::nonsense;
+}
+
 std::string proxy_help() {
   std::string out =
       "pilotlight-proxy: the sidecar in front of one replica. It is configured by its "

@@ -1,19 +1,14 @@
 #include "proxy/app.h"
 
-#include <fmt/format.h>
-
 #include <csignal>
+
+#include <fmt/format.h>
+#include <unistd.h>
 
 #include "common/base/log.h"
 
 namespace pilotlight::proxy {
 namespace {
-
-using namespace std::chrono_literals;
-
-/// A preStop hook without a SIGTERM within this time is a container's restart, not the replica's
-/// end (knative.md 1.12).
-constexpr Duration kSignalPatience = 1s;
 
 std::uint32_t limit_of(const config::ProxyConfig& config) {
   return config.container_concurrency == 0 ? Admission::kUnlimited : config.container_concurrency;
@@ -43,6 +38,13 @@ Pipeline::Params pipeline_params(const config::ProxyConfig& config) {
   return params;
 }
 
+Drain::Params drain_params(const config::ProxyConfig& config) {
+  Drain::Params params;
+  // Every request, a tunnel too, ends by then.
+  params.finish_limit = config.revision_timeout;
+  return params;
+}
+
 Reporter::Identity identity(const config::ProxyConfig& config) {
   Reporter::Identity who;
   who.revision.name_space = config.serving_namespace;
@@ -52,6 +54,25 @@ Reporter::Identity identity(const config::ProxyConfig& config) {
   who.token = config.token;
   who.capacity = config.container_concurrency;
   return who;
+}
+
+std::unique_ptr<LineSink> log_sink(const config::ProxyConfig& config) {
+  if (!config.observability.request_log) return nullptr;
+  return std::make_unique<LineSink>(STDOUT_FILENO);
+}
+
+std::unique_ptr<RequestLog> request_log(const config::ProxyConfig& config, LineSink* sink) {
+  if (sink == nullptr) return nullptr;
+  RequestLog::Revision revision;
+  revision.name = config.serving_revision;
+  revision.name_space = config.serving_namespace;
+  revision.service = config.serving_service;
+  revision.configuration = config.serving_configuration;
+  revision.pod_name = config.serving_pod;
+  revision.pod_ip = config.serving_pod_ip;
+  const config::Observability& observability = config.observability;
+  return std::make_unique<RequestLog>(observability.request_log_template, revision,
+                                      observability.probe_request_log, *sink);
 }
 
 ReadinessProbe probe_of(const config::Probe& from, std::uint16_t user_port) {
@@ -89,14 +110,18 @@ App::App(const config::ProxyConfig& config)
       admission_(shard_.clock(), admission_params(config)),
       app_pool_(http_, pool_params(config)),
       meter_(shard_.clock().now()),
-      readiness_(http_, probes_of(config), *this),
-      pipeline_(Pipeline::Parts{http_, admission_, app_pool_, meter_, readiness_, fence_, *this},
+      drain_(shard_.clock(), fence_, *this, drain_params(config)),
+      log_sink_(log_sink(config)),
+      request_log_(request_log(config, log_sink_.get())),
+      observer_(request_log_.get()),
+      readiness_(shard_.clock(), shard_.scope(), prober_, probes_of(config), *this),
+      pipeline_(Pipeline::Parts{http_, admission_, app_pool_, meter_, readiness_, fence_, *this,
+                                observer_},
                 pipeline_params(config)),
       reporter_(shard_.clock(), identity(config), meter_, admission_, fence_, *this),
-      listener_(shard_.executor(), shard_.clock(),
-                [this](TcpStream stream) {
-                  shard_.scope().spawn(pipeline_.serve(std::move(stream)));
-                }),
+      listener_(
+          shard_.executor(), shard_.clock(),
+          [this](TcpStream stream) { shard_.scope().spawn(pipeline_.serve(std::move(stream))); }),
       admin_(shard_.executor(), shard_.clock(),
              [this](const control::Request& request, control::Reply& reply) {
                return admin(request, reply);
@@ -105,8 +130,11 @@ App::App(const config::ProxyConfig& config)
              [this](const control::Request& request, control::Reply& reply) {
                return stats(request, reply);
              }),
-      signals_(shard_.executor(), SIGTERM, SIGINT),
-      progress_(shard_.clock().make_timer()) {
+      metrics_(shard_.executor(), shard_.clock(),
+               [this](const control::Request& request, control::Reply& reply) {
+                 return metrics(request, reply);
+               }),
+      signals_(shard_.executor(), SIGTERM, SIGINT) {
   if (config.autoscaler) reporter_.connect(shard_.executor(), *config.autoscaler, random_);
   if (!TlsFiles::present(config.tls.directory)) return;
   tls_door_ = std::make_unique<TlsDoor>(http_, config, [this](Transport stream) {
@@ -129,6 +157,11 @@ std::optional<std::string> App::bind() {
   if (!admin_bound) return failed("admin", config_.admin_listen, admin_bound.error());
   const auto stats_bound = stats_.listen(config_.stats_listen);
   if (!stats_bound) return failed("stats", config_.stats_listen, stats_bound.error());
+  if (config_.metrics_listen) {
+    const auto metrics_bound = metrics_.listen(*config_.metrics_listen);
+    if (!metrics_bound) return failed("metrics", *config_.metrics_listen, metrics_bound.error());
+    log_info("metrics", {{"listening", to_string(*metrics_bound)}});
+  }
   log_info("listening", {{"serving", to_string(listener_.local())},
                          {"admin", to_string(*admin_bound)},
                          {"stats", to_string(*stats_bound)}});
@@ -140,6 +173,7 @@ int App::run() {
   scope.spawn(deadline_runner_.run());
   scope.spawn(leaves_.run());
   scope.spawn(watch_signals());
+  scope.spawn(drain_.run());
   scope.spawn(readiness_.run());
   scope.spawn(reporter_.run());
   if (reporter_.client() != nullptr) scope.spawn(reporter_.client()->run());
@@ -153,61 +187,39 @@ void App::app_ready(Duration listening, Duration ready) { reporter_.app_ready(li
 
 void App::app_lost() { reporter_.app_lost("the app refused a connection"); }
 
+void App::drain_changed(bool /*begun*/) { reporter_.drain_changed(); }
+
+void App::fenced() {
+  listener_.close();
+  if (tls_door_ != nullptr) tls_door_->close();
+  pipeline_.close_connections();
+}
+
+void App::end(int exit_code) {
+  exit_code_ = exit_code;
+  if (ended_) return;
+  ended_ = true;
+  shard_.scope().spawn(unwind());
+}
+
 Task<> App::watch_signals() {
   for (;;) {
     const auto [ec, number] = co_await signals_.async_wait(use_tuple);
     if (ec) co_return;
-    if (signalled_) {
-      log_warn("second signal: stopping now");
-      exit_code_ = 1;
-      shard_.scope().spawn(end());
-      co_return;
-    }
-    signalled_ = true;
-    log_info("signal: draining");
-    begin_drain();
+    drain_.signal();
   }
 }
 
-void App::begin_drain() {
-  fence_.begin(shard_.clock().now());
-  if (draining_) return;
-  draining_ = true;
-  reporter_.draining();
-  shard_.scope().spawn(drain());
-}
-
-Task<> App::drain() {
-  const Clock& clock = shard_.clock();
-  while (draining_ && !fence_.fenced(clock.now())) {
-    co_await progress_->wait_until(fence_.next(clock.now()));
-  }
-  if (!draining_) co_return;  // called off
-  log_info("fenced: no new request can arrive");
-  listener_.close();
-  if (tls_door_ != nullptr) tls_door_->close();
-  pipeline_.close_connections();
-  const TimePoint latest = clock.now() + config_.revision_timeout;
-  while (pipeline_.in_flight() > 0 && clock.now() < latest) {
-    co_await progress_->wait_until(latest);
-  }
-  drained_ = true;
-  for (Event* waiter : drain_waiters_) waiter->set();
-  log_info("drained", {{"in_flight", pipeline_.in_flight()}});
-  if (signalled_) co_await end();
-}
-
-Task<> App::end() {
-  if (ended_) co_return;
-  ended_ = true;
+Task<> App::unwind() {
   listener_.close();
   if (tls_door_ != nullptr) tls_door_->stop();
-  for (Event* waiter : drain_waiters_) waiter->set();
+  drain_.stop();
   pipeline_.stop();
   readiness_.stop();
   reporter_.stop();
   co_await admin_.stop();
   co_await stats_.stop();
+  co_await metrics_.stop();
   ErrorCode ignored;  // the wait for signals ends either way
   signals_.cancel(ignored);
   deadline_runner_.stop();
@@ -217,30 +229,11 @@ Task<> App::end() {
   shard_.finish();
 }
 
-Task<bool> App::wait_for_drain(bool may_reset) {
-  begin_drain();
-  Event drained(shard_.clock());
-  if (drained_ || ended_) co_return true;
-  drain_waiters_.push_back(&drained);
-  if (may_reset && !signalled_) {
-    const bool done = co_await drained.wait(shard_.clock().now() + kSignalPatience);
-    if (!done && !signalled_ && !ended_) {
-      std::erase(drain_waiters_, &drained);
-      draining_ = false;
-      fence_.reset();
-      progress_->cancel();
-      co_return false;
-    }
-  }
-  if (!drained.happened()) co_await drained.wait(TimePoint::max());
-  std::erase(drain_waiters_, &drained);
-  co_return true;
-}
-
 Task<> App::admin(const control::Request& request, control::Reply& reply) {
   if (request.path == "/wait-for-drain" || request.path == "/begin-drain") {
-    const bool may_reset = request.path == "/wait-for-drain";
-    co_await wait_for_drain(may_reset);
+    const bool ours = request.path == "/begin-drain";
+    const Drain::Visit visit(drain_);
+    co_await drain_.hook(ours ? Drain::Hook::begin_drain : Drain::Hook::wait_for_drain);
     co_await reply.send(200, "text/plain", "");
   } else if (request.path == "/healthz") {
     co_await reply.send(200, "text/plain", "ok");
@@ -253,6 +246,30 @@ Task<> App::admin(const control::Request& request, control::Reply& reply) {
 Task<> App::stats(const control::Request& request, control::Reply& reply) {
   if (request.path == "/metrics") {
     co_await reply.send(200, kKnativeStatType, reporter_.knative_stat());
+  } else {
+    co_await reply.send(404, "text/plain", "not found: this port has /metrics\n");
+  }
+}
+
+Gauges App::gauges() {
+  Gauges now;
+  now.load = meter_.snapshot(shard_.clock().now());
+  now.running = admission_.in_flight();
+  now.queued = admission_.waiting();
+  now.limit = config_.container_concurrency;
+  now.queue_limit = admission_params(config_).queue_depth;
+  now.connections = pipeline_.connections();
+  now.upstream_idle = app_pool_.idle();
+  now.ready = readiness_.ready();
+  now.draining = fence_.begun();
+  now.autoscaler_connected = reporter_.is_connected();
+  now.log_dropped = observer_.log_dropped();
+  return now;
+}
+
+Task<> App::metrics(const control::Request& request, control::Reply& reply) {
+  if (request.path == "/metrics") {
+    co_await reply.send(200, kExpositionType, metrics_text(observer_.cells(), gauges()));
   } else {
     co_await reply.send(404, "text/plain", "not found: this port has /metrics\n");
   }

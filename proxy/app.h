@@ -1,15 +1,16 @@
 #pragma once
 
-#include <boost/asio/basic_signal_set.hpp>
 #include <optional>
 #include <random>
 #include <vector>
 
-#include "common/async/event.h"
+#include <boost/asio/basic_signal_set.hpp>
+
 #include "common/async/shard.h"
 #include "common/control/server.h"
 #include "common/net/listener.h"
 #include "config/proxy_config.h"
+#include "proxy/drain.h"
 #include "proxy/pipeline.h"
 #include "proxy/reporter.h"
 #include "proxy/tls_door.h"
@@ -20,9 +21,8 @@ namespace pilotlight::proxy {
 /// stats port (9090), the TLS port where a certificate is mounted, the readiness loop and the
 /// connection to the autoscaler; and the way it ends.
 ///
-/// SIGTERM or /begin-drain: probes fail and hops bounce at once, the fence is awaited, then the
-/// listener closes, what is under way finishes, and run() returns. A second signal ends it now.
-class App final : TrafficListener, ReadinessListener, FenceListener {
+/// SIGTERM or a hook: probes fail and hops bounce at once; the rest is Drain's story.
+class App final : TrafficListener, ReadinessListener, FenceListener, DrainParty {
  public:
   explicit App(const config::ProxyConfig& config);
 
@@ -34,19 +34,22 @@ class App final : TrafficListener, ReadinessListener, FenceListener {
 
  private:
   void became_idle() override {
-    if (draining_) progress_->cancel();
+    if (fence_.begun()) drain_.progress();
   }
-  void fence_changed() override { progress_->cancel(); }
+  void fence_changed() override { drain_.progress(); }
   void app_ready(Duration listening, Duration ready) override;
   void app_lost() override;
+  void drain_changed(bool begun) override;
+  void fenced() override;
+  [[nodiscard]] std::uint32_t in_flight() const override { return pipeline_.in_flight(); }
+  void end(int exit_code) override;
 
   [[nodiscard]] Task<> watch_signals();
-  [[nodiscard]] Task<> drain();
-  [[nodiscard]] Task<> end();
+  [[nodiscard]] Task<> unwind();
   [[nodiscard]] Task<> admin(const control::Request& request, control::Reply& reply);
   [[nodiscard]] Task<> stats(const control::Request& request, control::Reply& reply);
-  [[nodiscard]] Task<bool> wait_for_drain(bool may_reset);
-  void begin_drain();
+  [[nodiscard]] Task<> metrics(const control::Request& request, control::Reply& reply);
+  [[nodiscard]] Gauges gauges();
 
   const config::ProxyConfig& config_;
   Shard shard_{0};
@@ -59,6 +62,11 @@ class App final : TrafficListener, ReadinessListener, FenceListener {
   http::UpstreamPool app_pool_;
   ConcurrencyMeter meter_;
   DrainFence fence_{DrainFence::Params()};
+  Drain drain_;
+  std::unique_ptr<LineSink> log_sink_;       // null without a request log
+  std::unique_ptr<RequestLog> request_log_;  // null without a request log
+  Observer observer_;
+  SocketProber prober_{http_};
   Readiness readiness_;
   Pipeline pipeline_;
   Reporter reporter_;
@@ -66,12 +74,8 @@ class App final : TrafficListener, ReadinessListener, FenceListener {
   std::unique_ptr<TlsDoor> tls_door_;  // null: no certificate was mounted
   control::Server admin_;
   control::Server stats_;
+  control::Server metrics_;
   asio::basic_signal_set<Executor> signals_;
-  std::unique_ptr<Timer> progress_;  // cancelled when the drain may have moved on
-  std::vector<Event*> drain_waiters_;  // hooks that wait for the drain to end
-  bool signalled_ = false;
-  bool draining_ = false;
-  bool drained_ = false;
   bool ended_ = false;
   int exit_code_ = 0;
 };

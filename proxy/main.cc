@@ -5,7 +5,6 @@
 #include <cstdlib>
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include <fmt/format.h>
 
@@ -17,22 +16,6 @@ namespace {
 
 constexpr int kExitStart = 1;
 constexpr int kExitConfig = 78;  // EX_CONFIG
-
-/// What the command line asks for instead of serving.
-enum class Ask { serve, help, version, print_text, print_json, nonsense };
-
-Ask parse(int argc, char** argv) {
-  if (argc == 1) return Ask::serve;
-  const std::string_view first = argv[1];
-  if (first == "--help" && argc == 2) return Ask::help;
-  if (first == "--version" && argc == 2) return Ask::version;
-  if (first != "--print-config") return Ask::nonsense;
-  if (argc == 2) return Ask::print_text;
-  if (argc != 4 || std::string_view(argv[2]) != "-o") return Ask::nonsense;
-  const std::string_view format = argv[3];
-  if (format == "json") return Ask::print_json;
-  return format == "text" ? Ask::print_text : Ask::nonsense;
-}
 
 std::optional<std::string> environment(const std::string& name) {
   const char* value = std::getenv(name.c_str());
@@ -65,16 +48,17 @@ int serve(const pilotlight::config::ProxyConfig& config) {
 
 int main(int argc, char** argv) {
   using namespace pilotlight;
-  const Ask ask = parse(argc, argv);
-  if (ask == Ask::help) {
+  using config::ProxyAsk;
+  const ProxyAsk ask = config::parse_proxy_arguments({argv + 1, argv + argc});
+  if (ask == ProxyAsk::help) {
     std::fputs(config::proxy_help().c_str(), stdout);
     return 0;
   }
-  if (ask == Ask::version) {
+  if (ask == ProxyAsk::version) {
     std::puts("pilotlight-proxy " PILOTLIGHT_VERSION);
     return 0;
   }
-  if (ask == Ask::nonsense) {
+  if (ask == ProxyAsk::nonsense) {
     std::fputs("pilotlight-proxy: expected --help, --version or --print-config [-o text|json]\n",
                stderr);
     return kExitConfig;
@@ -86,8 +70,8 @@ int main(int argc, char** argv) {
     }
     return kExitConfig;
   }
-  if (ask == Ask::serve) return serve(*config);
-  const bool json = ask == Ask::print_json;
+  if (ask == ProxyAsk::serve) return serve(*config);
+  const bool json = ask == ProxyAsk::print_json;
   std::fputs((json ? effective_json(*config) : effective_text(*config)).c_str(), stdout);
   return 0;
 }

@@ -4,6 +4,7 @@
 
 #include "common/http/head_parser.h"
 #include "common/net/listener.h"
+#include "proxy/pipeline_request.h"
 
 namespace pilotlight::proxy {
 namespace {
@@ -45,39 +46,6 @@ http::LocalReply text_reply(unsigned status, std::string body, std::string extra
 
 }  // namespace
 
-/// One user request: demand from here until leave(), in flight until destroyed.
-class Pipeline::Request {
- public:
-  Request(Pipeline& owner, Via via, bool hop_request)
-      : owner_(owner), via_(via), hop(hop_request), begun_(owner.parts_.http.clock.now()) {
-    ++owner_.requests_;
-    owner_.parts_.meter.arrived(begun_, via_);
-    owner_.parts_.fence.request(begun_);
-  }
-  ~Request() {
-    if (present_) leave(owner_.parts_.http.clock.now());
-    if (--owner_.requests_ == 0) owner_.parts_.listener.became_idle();
-  }
-  Request(const Request&) = delete;
-  Request& operator=(const Request&) = delete;
-
-  /// Its client has gone, or it is over: no demand any more.
-  void leave(TimePoint now) noexcept {
-    if (!present_) return;
-    present_ = false;
-    owner_.parts_.meter.departed(now, via_);
-  }
-
- private:
-  Pipeline& owner_;
-  Via via_;
-  bool present_ = true;
-
- public:
-  const bool hop;
-  TimePoint begun_;
-};
-
 Task<> Pipeline::serve(Transport stream) {
   http::ServerConnection down(parts_.http, std::move(stream));
   const http::ConnectionSet::Member member(connections_, down);
@@ -87,6 +55,7 @@ Task<> Pipeline::serve(Transport stream) {
       const bool speak = read.error() == FlowError::bad_message ||
                          read.error() == FlowError::head_too_large;
       if (speak) {
+        parts_.observer.bad_request();
         const http::LocalReply reply = http::local_reply(read.error());
         co_await down.reply(reply, true);
       }
@@ -110,6 +79,8 @@ bool Pipeline::is_probe(const http::RequestHead& head) const noexcept {
 
 Task<> Pipeline::answer_probe(http::ServerConnection& down) {
   const http::RequestHead& head = down.head();
+  const TimePoint begun = parts_.http.clock.now();
+  const RequestLog::Noted noted = parts_.observer.begin_probe(down);
   http::LocalReply reply;
   if (parts_.fence.begun()) {
     reply = text_reply(503, "shutting down\n", "X-Content-Type-Options: nosniff\r\n");
@@ -130,26 +101,31 @@ Task<> Pipeline::answer_probe(http::ServerConnection& down) {
                 : text_reply(200, "", fmt::format("K-Network-Hash: {}\r\n", hash));
   }
   co_await down.reply(reply, false);
+  parts_.observer.end_probe(noted, reply.status, reply.body.size(),
+                            parts_.http.clock.now() - begun);
 }
 
 Task<> Pipeline::bounce(http::ServerConnection& down, Bounce why) {
+  parts_.observer.bounced(why);
   const http::LocalReply reply =
       text_reply(503, fmt::format("not started: {}\n", http::bounce_text(why)),
                  fmt::format("Pilotlight-Not-Started: {}\r\n", http::bounce_text(why)));
   co_await down.reply(reply, false);
 }
 
-Task<Result<Admission::Permit>> Pipeline::admit(http::ServerConnection& down, bool hop,
+Task<Result<Admission::Permit>> Pipeline::admit(http::ServerConnection& down, Request& request,
                                                 TimePoint deadline) {
   // An activator places a request that found no permit elsewhere; only direct clients queue.
-  if (hop) co_return FlowError::queue_full;
-  co_return co_await parts_.admission.acquire(deadline, down.interruption());
+  if (request.hop) co_return FlowError::queue_full;
+  auto permit = co_await parts_.admission.acquire(deadline, down.interruption());
+  if (permit) {
+    parts_.observer.admitted(request.record, parts_.http.clock.now(), /*waited=*/true);
+  }
+  co_return std::move(permit);
 }
 
 Task<> Pipeline::run(http::ServerConnection& down) {
   const bool hop = down.head().has(FieldKind::pilotlight_hop);
-  const Via via = down.head().value(FieldKind::k_proxy_request) == "activator" ? Via::activator
-                                                                              : Via::client;
   // Latecomers of a drain go back where they came from: another replica can take them.
   if (hop && parts_.fence.begun()) {
     parts_.meter.refused(RefusalCause::draining);
@@ -161,21 +137,22 @@ Task<> Pipeline::run(http::ServerConnection& down) {
     co_await bounce(down, Bounce::not_ready);
     co_return;
   }
-  Request request(*this, via, hop);
+  Request request(*this, down.head());
   const TimePoint deadline = request.begun_ + params_.clocks.total;  // waiting spends it too
   down.start_clocks(params_.clocks, request.begun_);
+  parts_.observer.begin(request.record, down);
 
   // Held to the end of this function: an answer that still streams still holds its slot.
   auto permit = parts_.admission.try_acquire();
-  TimePoint admitted = request.begun_;
-  if (!permit) {
-    auto waited = co_await admit(down, hop, deadline);
+  if (permit) {
+    parts_.observer.admitted(request.record, request.begun_, /*waited=*/false);
+  } else {
+    auto waited = co_await admit(down, request, deadline);
     if (!waited) {
       co_await refuse_unadmitted(down, request, waited.error());
       co_return;
     }
     permit.emplace(std::move(*waited));
-    admitted = parts_.http.clock.now();
   }
   http::ExchangePlan plan;
   plan.edit.peer = down.peer_address();
@@ -184,7 +161,7 @@ Task<> Pipeline::run(http::ServerConnection& down) {
     if (!asked) co_return;
   }
   for (int tries = 1;; ++tries) {
-    auto checkout = parts_.app.take_idle(admitted);
+    auto checkout = parts_.app.take_idle(request.record.admitted);
     if (!checkout) {
       auto dialed = co_await parts_.app.take(deadline, down.interruption());
       if (!dialed) {
@@ -193,11 +170,13 @@ Task<> Pipeline::run(http::ServerConnection& down) {
       }
       checkout.emplace(std::move(*dialed));
     }
+    parts_.observer.took_upstream(checkout->reused());
     http::Exchange exchange(down, **checkout, plan);
     const http::ExchangeEnd end = co_await exchange.run(http::FirstByteHook());
     if (!end.error) {
       const TimePoint now = parts_.http.clock.now();
-      parts_.meter.completed(now - admitted);
+      parts_.observer.answered(request.record, (*checkout)->head());
+      parts_.meter.completed(now - request.record.admitted);
       request.leave(now);
       if (end.keep_upstream) checkout->keep(now);
       co_return;
@@ -223,6 +202,7 @@ Task<> Pipeline::refuse_unadmitted(http::ServerConnection& down, Request& reques
     co_return;
   }
   request.leave(request.begun_);
+  request.bounced();
   parts_.meter.refused(RefusalCause::bounced);
   co_await bounce(down, Bounce::full);
 }
@@ -231,6 +211,7 @@ Task<> Pipeline::refuse_undialed(http::ServerConnection& down, Request& request,
   if (error == FlowError::upstream_refused) parts_.readiness.lost();
   if (error == FlowError::upstream_refused && request.hop) {
     parts_.meter.refused(RefusalCause::not_ready);
+    request.bounced();
     co_await bounce(down, Bounce::not_ready);
     co_return;
   }
@@ -242,6 +223,7 @@ Task<> Pipeline::finish_failed(http::ServerConnection& down, Request& request,
                                http::UpstreamConnection& up, http::ExchangeEnd end) {
   const TimePoint now = parts_.http.clock.now();
   request.leave(now);  // nobody waits for it any more, whatever the app still does
+  request.record.status = end.status;
   if (end.error == FlowError::downstream_gone) {
     parts_.meter.refused(RefusalCause::client_left);
     down.close_after();
@@ -253,6 +235,8 @@ Task<> Pipeline::finish_failed(http::ServerConnection& down, Request& request,
     co_return;
   }
   parts_.meter.refused(refusal_cause(end.error));
+  request.record.outcome =
+      end.answered ? Outcome::broken_off : outcome_of(refusal_cause(end.error));
   if (end.answered) {
     down.reset();
   } else {
@@ -263,6 +247,7 @@ Task<> Pipeline::finish_failed(http::ServerConnection& down, Request& request,
                                                           to_string(parts_.app.address()),
                                                           end.error.message())
                                             : std::string());
+    request.record.status = reply.status;
     co_await down.reply(reply, true);
   }
   co_await up.hang_up(now + params_.hang_up_grace);
@@ -272,11 +257,13 @@ Task<> Pipeline::refuse(http::ServerConnection& down, Request& request, ErrorCod
                         std::string detail) {
   request.leave(parts_.http.clock.now());
   parts_.meter.refused(refusal_cause(error));
+  request.record.outcome = outcome_of(refusal_cause(error));
   if (error == FlowError::downstream_gone) {
     down.close_after();
     co_return;
   }
   const http::LocalReply reply = http::local_reply(error, detail);
+  request.record.status = reply.status;
   co_await down.reply(reply, false);
 }
 

@@ -7,6 +7,7 @@
 #include "common/http/connection_set.h"
 #include "common/http/exchange.h"
 #include "common/stats/concurrency_meter.h"
+#include "proxy/observer.h"
 #include "proxy/readiness.h"
 
 namespace pilotlight::proxy {
@@ -34,6 +35,7 @@ class Pipeline {
     Readiness& readiness;
     DrainFence& fence;
     TrafficListener& listener;
+    Observer& observer;
   };
   struct Params {
     http::RequestClocks clocks{std::chrono::minutes(5), std::nullopt, std::nullopt};
@@ -66,8 +68,8 @@ class Pipeline {
   [[nodiscard]] Task<> answer_probe(http::ServerConnection& down);
   [[nodiscard]] Task<> run(http::ServerConnection& down);
   [[nodiscard]] Task<> bounce(http::ServerConnection& down, http::Bounce why);
-  [[nodiscard]] Task<Result<Admission::Permit>> admit(http::ServerConnection& down, bool hop,
-                                                      TimePoint deadline);
+  [[nodiscard]] Task<Result<Admission::Permit>> admit(http::ServerConnection& down,
+                                                      Request& request, TimePoint deadline);
   [[nodiscard]] Task<bool> ask_for_body(http::ServerConnection& down, http::ExchangePlan& plan);
   [[nodiscard]] Task<> refuse_unadmitted(http::ServerConnection& down, Request& request,
                                          ErrorCode error);

@@ -1,154 +1,142 @@
 #include "proxy/readiness.h"
 
 #include <algorithm>
-#include <utility>
-
-#include <fmt/format.h>
-
-#include "common/base/log.h"
-#include "common/http/head_parser.h"
-#include "common/net/dialer.h"
-#include "common/net/listener.h"
 
 namespace pilotlight::proxy {
+namespace {
 
 using namespace std::chrono_literals;
+
+void cancel_timer(void* timer) noexcept { static_cast<Timer*>(timer)->cancel(); }
+void set_event(void* event) noexcept { static_cast<Event*>(event)->set(); }
+
+}  // namespace
 
 Duration probe_interval(Duration waited) noexcept {
   return std::clamp<Duration>(waited / 100, 2ms, 100ms);
 }
 
-Readiness::Readiness(http::ShardParts& parts, std::vector<ReadinessProbe> probes,
+/// All probes at work for whoever waits. Its tasks share it, so it lives as long as the last one.
+struct Readiness::Round {
+  explicit Round(TimePoint now, std::size_t probes) : begun(now), stops(probes) {}
+
+  TimePoint begun;
+  std::vector<Event*> waiting;
+  std::vector<Interruption> stops;  // one per probe: ends it
+  std::size_t passed = 0;
+  bool over = false;
+  bool ok = false;
+};
+
+Readiness::Readiness(Clock& clock, Scope& scope, Prober& prober, std::vector<ReadinessProbe> probes,
                      ReadinessListener& listener)
-    : parts_(parts),
+    : clock_(clock),
+      scope_(scope),
+      prober_(prober),
       probes_(std::move(probes)),
       listener_(listener),
-      pause_(parts.clock.make_timer()) {}
+      successes_(probes_.size()),
+      pause_(clock.make_timer()),
+      unready_since_(clock.now()) {}
 
 Task<> Readiness::run() {
-  while (!stopped_) {
-    const TimePoint begun = parts_.clock.now();
-    TimePoint listened = begun;
-    std::uint32_t successes = 0;
-    std::uint32_t wanted = 1;
-    for (const ReadinessProbe& p : probes_) wanted = std::max(wanted, p.success_threshold);
-    listening_ = false;
-    while (!stopped_ && successes < wanted) {
-      const bool heard_before = listening_;
-      const bool ok = co_await probe_all();
-      const TimePoint now = parts_.clock.now();
-      if (listening_ && !heard_before) listened = now;
-      successes = ok ? successes + 1 : 0;
-      if (stopped_ || successes >= wanted) break;
-      co_await pause_->wait_until(now + probe_interval(now - begun));
+  const Interruption::Target target(stop_, &cancel_timer, pause_.get());
+  while (!stop_.raised()) {
+    unready_since_ = clock_.now();
+    listening_since_.reset();
+    bool ok = co_await join(TimePoint::max(), stop_);
+    while (!ok && !stop_.raised()) {
+      const TimePoint now = clock_.now();
+      co_await pause_->wait_until(now + probe_interval(now - unready_since_));
+      if (!stop_.raised()) ok = co_await join(TimePoint::max(), stop_);
     }
-    if (stopped_) co_return;
+    if (stop_.raised()) co_return;
     ready_ = true;
-    listener_.app_ready(listened - begun, parts_.clock.now() - begun);
-    while (ready_ && !stopped_) co_await pause_->wait_until(TimePoint::max());
+    const TimePoint now = clock_.now();
+    listener_.app_ready(listening_since_.value_or(now) - unready_since_, now - unready_since_);
+    while (ready_ && !stop_.raised()) co_await pause_->wait_until(TimePoint::max());
   }
 }
 
 void Readiness::stop() noexcept {
-  stopped_ = true;
-  pause_->cancel();
+  stop_.raise(Cause::stopped);
+  if (round_) cancel(*round_);
 }
 
 void Readiness::lost() {
   if (!ready_) return;
   ready_ = false;
+  std::fill(successes_.begin(), successes_.end(), 0U);
   listener_.app_lost();
   pause_->cancel();
 }
 
 Task<bool> Readiness::check(Interruption& interruption) {
-  Event done(parts_.clock);
-  waiting_.push_back(&done);
-  if (!checking_) {
-    checking_ = true;
-    parts_.scope.spawn(check_for_all());
+  const bool patient = std::any_of(probes_.begin(), probes_.end(),
+                                   [](const ReadinessProbe& probe) { return probe.aggressive(); });
+  // Probes of the other kind bound themselves.
+  const TimePoint until = patient ? clock_.now() + kCheckTime : TimePoint::max();
+  co_return co_await join(until, interruption);
+}
+
+Task<bool> Readiness::join(TimePoint until, Interruption& interruption) {
+  if (probes_.empty()) co_return true;
+  if (interruption.raised()) co_return false;
+  const RoundPtr round = round_ ? round_ : begin_round();
+  if (round->over) co_return round->ok;  // tries that need no waiting have ended it already
+  Event over(clock_);
+  round->waiting.push_back(&over);
+  {
+    const Interruption::Target target(interruption, &set_event, &over);
+    co_await over.wait(until);
   }
-  const Interruption::Target target(
-      interruption, [](void* event) { static_cast<Event*>(event)->set(); }, &done);
-  co_await done.wait(TimePoint::max());
-  std::erase(waiting_, &done);
-  co_return last_check_ && !interruption.raised();
+  std::erase(round->waiting, &over);
+  if (round->waiting.empty() && !round->over) cancel(*round);
+  co_return round->over && round->ok;
 }
 
-Task<> Readiness::check_for_all() {
-  const bool ok = co_await probe_all();
-  checking_ = false;
-  last_check_ = ok;
-  for (Event* event : waiting_) event->set();
+Readiness::RoundPtr Readiness::begin_round() {
+  round_ = std::make_shared<Round>(clock_.now(), probes_.size());
+  const RoundPtr round = round_;
+  for (std::size_t i = 0; i < probes_.size(); ++i) scope_.spawn(run_probe(round, i));
+  return round;
 }
 
-Task<bool> Readiness::probe_all() {
-  bool all = true;
-  for (std::size_t i = 0; i < probes_.size(); ++i) {
-    const bool ok = co_await probe(i);
-    all = all && ok;
-  }
-  co_return all;
-}
-
-Task<bool> Readiness::probe(std::size_t index) {
+Task<> Readiness::run_probe(RoundPtr round, std::size_t index) {
   const ReadinessProbe& probe = probes_[index];
-  TcpStream stream(parts_.executor);
-  // An app that accepts but is slow to answer is given its time: only the connect is hasty.
-  const TimePoint deadline = parts_.clock.now() + std::max<Duration>(probe.timeout, 100ms);
-  const Result<> dialed = co_await dial(stream, parts_.deadlines, probe.address, deadline);
-  if (!dialed) co_return false;
-  listening_ = true;
-  if (probe.kind == ReadinessProbe::Kind::tcp) co_return true;
-  Transport app = probe.https ? secured(std::move(stream), probe) : Transport(std::move(stream));
-  co_return co_await probe_http(app, index);
+  const std::uint32_t wanted = probe.aggressive() ? probe.success_threshold : 1;
+  Interruption& stop = round->stops[index];
+  const auto pause = clock_.make_timer();
+  const Interruption::Target target(stop, &cancel_timer, pause.get());
+  while (!stop.raised()) {
+    const ProbeTry found = co_await prober_.attempt(probe, clock_.now() + probe.timeout, stop);
+    if (stop.raised()) co_return;
+    const TimePoint now = clock_.now();
+    if (found.connected && !listening_since_) listening_since_ = now;
+    successes_[index] = found.ok ? successes_[index] + 1 : 0;
+    if (successes_[index] >= wanted) {
+      if (++round->passed == probes_.size()) end_round(*round, true);
+      co_return;
+    }
+    if (!probe.aggressive()) {
+      end_round(*round, false);
+      co_return;
+    }
+    const TimePoint since = ready_ ? round->begun : unready_since_;
+    co_await pause->wait_until(now + probe_interval(now - since));
+  }
 }
 
-Transport Readiness::secured(TcpStream stream, const ReadinessProbe& probe) {
-  if (trust_ == nullptr) trust_ = *TlsContext::client("");  // the system's roots alone: cannot fail
-  return trust_->connect(std::move(stream), probe.address.address().to_string());
+void Readiness::end_round(Round& round, bool ok) {
+  round.ok = ok;
+  round.over = true;
+  cancel(round);
+  for (Event* waiting : round.waiting) waiting->set();
 }
 
-/// An app that cannot be verified is not ready: an operator has to know why, but not each time.
-Task<bool> Readiness::handshake(Transport& app) {
-  const ErrorCode ec = co_await app.handshake();
-  if (ec && !handshake_failed_) log_warn("https probe failed", {{"error", ec.message()}});
-  handshake_failed_ = static_cast<bool>(ec);
-  co_return !ec;
-}
-
-Task<bool> Readiness::probe_http(Transport& app, std::size_t index) {
-  const ReadinessProbe& probe = probes_[index];
-  Deadline clock(parts_.deadlines, &cancel_stream, &app.tcp());
-  const TimePoint deadline = parts_.clock.now() + std::max<Duration>(probe.timeout, 1s);
-  clock.set(deadline);
-  if (app.handshake_due()) {
-    const bool verified = co_await handshake(app);
-    if (!verified) co_return false;
-  }
-  std::string request = fmt::format(
-      "GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: kube-probe//\r\nConnection: close\r\n",
-      probe.path, probe.host.empty() ? to_string(probe.address) : probe.host);
-  for (const auto& [name, value] : probe.headers) {
-    request += fmt::format("{}: {}\r\n", name, value);
-  }
-  request += "\r\n";
-  const auto [ec, n] = co_await app.write(asio::buffer(std::as_const(request)));
-  if (ec) co_return false;
-  http::ReadBuffer in(parts_.blocks);
-  http::ResponseHead head;
-  while (parts_.clock.now() < deadline) {
-    const Result<std::size_t> used = http::parse_response(in.view(), false, head);
-    if (!used) co_return false;
-    if (*used > 0 && !head.interim()) co_return head.status >= 200 && head.status < 400;
-    in.consume(*used);
-    const auto room = in.prepare();
-    if (room.size() == 0) co_return false;
-    const auto [read_error, bytes] = co_await app.read_some(room);
-    if (read_error) co_return false;
-    in.commit(bytes);
-  }
-  co_return false;
+void Readiness::cancel(Round& round) noexcept {
+  if (round_.get() == &round) round_.reset();
+  for (Interruption& stop : round.stops) stop.raise(Cause::stopped);
 }
 
 }  // namespace pilotlight::proxy

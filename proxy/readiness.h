@@ -1,29 +1,15 @@
 #pragma once
 
-#include <functional>
+#include <memory>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "common/async/event.h"
-#include "common/http/server_connection.h"
-#include "common/net/tls.h"
+#include "common/async/interruption.h"
+#include "common/async/scope.h"
+#include "proxy/probe.h"
 
 namespace pilotlight::proxy {
-
-/// One way to find out whether the app takes requests (knative.md 1.5). Addresses, not names.
-struct ReadinessProbe {
-  enum class Kind : std::uint8_t { tcp, http };
-  Kind kind = Kind::tcp;
-  tcp::endpoint address;
-  bool https = false;      ///< http: over TLS; the certificate must be good for the address.
-  std::string path = "/";  ///< http: path and query.
-  std::vector<std::pair<std::string, std::string>> headers;
-  std::string host;  ///< http: the Host field; the address when empty.
-  Duration timeout = std::chrono::milliseconds(100);
-  Duration period{};  ///< 0: aggressive mode, retried until it succeeds.
-  std::uint32_t success_threshold = 1;
-};
 
 /// How long a probe that has failed rests: 1 % of the time waited so far, 2 ms at the least and
 /// 100 ms at the most, so that a start of milliseconds is seen in milliseconds and one of minutes
@@ -42,20 +28,26 @@ class ReadinessListener {
 
 /// Knows whether the app behind the sidecar is ready.
 ///
-/// run() probes from the start until the app has answered, then says so and rests until somebody
-/// reports a lost app, which starts it again. check() probes once, now, for whoever asks; callers
-/// at the same time share one probe. Nothing is cached. Lives on the data shard.
+/// run() probes from the start until the app has answered, however long that takes, then says so
+/// and rests until somebody reports a lost app, which starts it again. check() is what a kubelet
+/// asks. All who want to know at one time share one round of probes: all probes in parallel, an
+/// aggressive one (period 0) again and again until it has succeeded often enough in a row, the
+/// others once; all must pass. A round that nobody waits for any more is cancelled; nothing is kept
+/// of one but the successes in a row. Lives on the data shard.
 class Readiness {
  public:
-  Readiness(http::ShardParts& parts, std::vector<ReadinessProbe> probes,
+  /// Longest wait of a check() for an aggressive probe (knative.md 1.5).
+  static constexpr std::chrono::seconds kCheckTime{10};
+
+  Readiness(Clock& clock, Scope& scope, Prober& prober, std::vector<ReadinessProbe> probes,
             ReadinessListener& listener);
 
   /// Probes until stop().
   [[nodiscard]] Task<> run();
   void stop() noexcept;
 
-  /// One probe of the app, shared with whoever asks meanwhile.
-  /// @return whether the app is ready; false when `interruption` came first.
+  /// Waits for the end of the round under way, or of a new one.
+  /// @return whether the app is ready; false when `interruption` or kCheckTime came first.
   [[nodiscard]] Task<bool> check(Interruption& interruption);
 
   /// Somebody could not connect to the app.
@@ -64,25 +56,27 @@ class Readiness {
   [[nodiscard]] bool ready() const noexcept { return ready_; }
 
  private:
-  [[nodiscard]] Task<> check_for_all();
-  [[nodiscard]] Task<bool> probe_all();
-  [[nodiscard]] Task<bool> probe(std::size_t index);
-  [[nodiscard]] Task<bool> probe_http(Transport& app, std::size_t index);
-  [[nodiscard]] Transport secured(TcpStream stream, const ReadinessProbe& probe);
-  [[nodiscard]] Task<bool> handshake(Transport& app);
+  struct Round;
+  using RoundPtr = std::shared_ptr<Round>;
 
-  http::ShardParts& parts_;
+  [[nodiscard]] Task<bool> join(TimePoint until, Interruption& interruption);
+  [[nodiscard]] RoundPtr begin_round();
+  [[nodiscard]] Task<> run_probe(RoundPtr round, std::size_t index);
+  void end_round(Round& round, bool ok);
+  void cancel(Round& round) noexcept;
+
+  Clock& clock_;
+  Scope& scope_;
+  Prober& prober_;
   std::vector<ReadinessProbe> probes_;
   ReadinessListener& listener_;
-  std::shared_ptr<const TlsContext> trust_;  // made by the first https probe
+  std::vector<std::uint32_t> successes_;  // in a row, one per probe; survive a round
+  RoundPtr round_;                        // under way; null when nobody waits
+  Interruption stop_;
   std::unique_ptr<Timer> pause_;
-  std::vector<Event*> waiting_;  // callers of check() that share the probe under way
-  bool checking_ = false;
-  bool last_check_ = false;
+  TimePoint unready_since_;
+  std::optional<TimePoint> listening_since_;
   bool ready_ = false;
-  bool stopped_ = false;
-  bool listening_ = false;
-  bool handshake_failed_ = false;  // the last one; said once
 };
 
 }  // namespace pilotlight::proxy

@@ -38,6 +38,9 @@ Reporter::Reporter(Clock& clock, Identity identity, const ConcurrencyMeter& mete
   ready_.capacity = identity_.capacity;
   not_ready_.epoch = epoch_;
   not_ready_.text = "the app has not answered its readiness probe yet";
+  draining_.epoch = epoch_;
+  draining_.reason = wire::NotReadyReason::draining;
+  draining_.text = "draining";
 }
 
 void Reporter::connect(Executor executor, asio::ip::tcp::endpoint autoscaler,
@@ -54,7 +57,8 @@ void Reporter::connect(Executor executor, asio::ip::tcp::endpoint autoscaler,
 }
 
 wire::Frame Reporter::state() const {
-  if (is_ready_ && !fence_.begun()) return ready_;
+  if (fence_.begun()) return draining_;
+  if (is_ready_) return ready_;
   return not_ready_;
 }
 
@@ -67,29 +71,22 @@ void Reporter::app_ready(Duration listening, Duration ready) {
   ready_.listen_us = microseconds(listening);
   ready_.ready_us = microseconds(ready);
   log_info("app ready", {{"listen_us", ready_.listen_us}, {"ready_us", ready_.ready_us}});
-  announce();
+  if (!fence_.begun()) announce();
 }
 
 void Reporter::app_lost(std::string_view why) {
   is_ready_ = false;
   log_warn("app lost", {{"reason", why}});
-  if (fence_.begun()) return;
   not_ready_.reason = wire::NotReadyReason::app_gone;
   not_ready_.text = why;
-  announce();
-}
-
-void Reporter::draining() {
-  not_ready_.reason = wire::NotReadyReason::draining;
-  not_ready_.text = "draining";
-  announce();
+  if (!fence_.begun()) announce();
 }
 
 void Reporter::connected(const wire::Welcome& welcome) {
   if (welcome.report_period_ms > 0) {
     period_ = std::clamp<Duration>(std::chrono::milliseconds(welcome.report_period_ms), 50ms, 10s);
   }
-  fence_.connected(true);
+  connected_ = true;
   announce();
   report(clock_.now());
   timer_->cancel();  // the period may have changed
@@ -98,7 +95,8 @@ void Reporter::connected(const wire::Welcome& welcome) {
 
 void Reporter::disconnected(std::string_view reason) {
   log_warn("autoscaler connection lost", {{"reason", reason}});
-  fence_.connected(false);
+  connected_ = false;
+  fence_.disconnected();
   listener_.fence_changed();
 }
 

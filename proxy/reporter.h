@@ -44,7 +44,10 @@ class Reporter final : public wire::ClientListener {
 
   void app_ready(Duration listening, Duration ready);
   void app_lost(std::string_view why);
-  void draining();
+  /// The fence has begun, or was called off: says so.
+  void drain_changed() { announce(); }
+
+  [[nodiscard]] bool is_connected() const noexcept { return connected_; }
 
   /// The protobuf Stat of the last full second (knative.md 1.9), or the name alone before that.
   [[nodiscard]] const std::string& knative_stat() const noexcept { return knative_stat_; }
@@ -73,8 +76,10 @@ class Reporter final : public wire::ClientListener {
   LoadSnapshot published_;
   wire::Ready ready_;
   wire::NotReady not_ready_;
+  wire::NotReady draining_;
   Duration period_ = std::chrono::seconds(1);
   bool is_ready_ = false;
+  bool connected_ = false;
   bool stopped_ = false;
 };
 

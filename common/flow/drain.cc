@@ -15,19 +15,17 @@ void DrainFence::reset() noexcept {
   drained_ = false;
 }
 
-TimePoint DrainFence::due() const noexcept {
-  const TimePoint quiet = std::max(*begun_, last_request_) + params_.quiet;
-  if (!connected_) return quiet;
-  return std::max(*begun_ + params_.answer_patience, quiet);
+TimePoint DrainFence::quiet_until() const noexcept {
+  return std::max(*begun_, last_request_) + params_.quiet;
 }
 
 bool DrainFence::fenced(TimePoint now) const noexcept {
-  return begun_ && (drained_ || now >= due());
+  return begun_ && ((drained_ && !direct_) || now >= quiet_until());
 }
 
 TimePoint DrainFence::next(TimePoint now) const noexcept {
   if (!begun_ || fenced(now)) return TimePoint::max();
-  return due();
+  return quiet_until();
 }
 
 }  // namespace pilotlight

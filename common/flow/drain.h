@@ -9,15 +9,15 @@ namespace pilotlight {
 /// When a replica that has been told to end may stop taking requests: the fence, as a pure state
 /// machine.
 ///
-/// Connected to our autoscaler, the answer is exact: DRAINED says that no activator will send
-/// anything more. Otherwise Knative's guess has to do: 30 s without a new request (knative.md 1.12).
-/// A connection that is lost, or an autoscaler that does not answer for `answer_patience`, falls
-/// back to the guess. Requests that are under way are not its business: who fences waits for them.
+/// Where all traffic comes through activators of ours and the autoscaler is connected, the answer
+/// is exact: DRAINED says that no activator will send anything more. A client that came without an
+/// activator, Knative's included, is bound by no such promise: from then on, and while nobody is
+/// connected, Knative's guess has to do: 30 s without a new request (knative.md 1.12). Requests
+/// that are under way are not its business: who fences waits for them.
 class DrainFence {
  public:
   struct Params {
     Duration quiet = std::chrono::seconds(30);
-    Duration answer_patience = std::chrono::seconds(10);
   };
 
   explicit DrainFence(Params params) noexcept : params_(params) {}
@@ -28,14 +28,17 @@ class DrainFence {
   /// The drain was called off (a container restart, not an end): as if it had not begun.
   void reset() noexcept;
 
-  /// Whether the autoscaler connection is up, now and after every change.
-  void connected(bool is_connected) noexcept { connected_ = is_connected; }
+  /// The autoscaler connection is gone, and what was said over it does not hold any more.
+  void disconnected() noexcept { drained_ = false; }
 
   /// DRAINED arrived.
   void drained() noexcept { drained_ = true; }
 
-  /// A new user request came in; probes do not count.
-  void request(TimePoint now) noexcept { last_request_ = now; }
+  /// A new user request came in, from an activator of ours (`hop`) or not; probes do not count.
+  void request(TimePoint now, bool hop) noexcept {
+    last_request_ = now;
+    direct_ = direct_ || !hop;
+  }
 
   [[nodiscard]] bool begun() const noexcept { return begun_.has_value(); }
 
@@ -46,13 +49,13 @@ class DrainFence {
   [[nodiscard]] TimePoint next(TimePoint now) const noexcept;
 
  private:
-  [[nodiscard]] TimePoint due() const noexcept;
+  [[nodiscard]] TimePoint quiet_until() const noexcept;
 
   Params params_;
   std::optional<TimePoint> begun_;
   TimePoint last_request_{};
-  bool connected_ = false;
   bool drained_ = false;
+  bool direct_ = false;  // a client has come past the activators: it may come again
 };
 
 }  // namespace pilotlight

@@ -18,6 +18,19 @@ ProxyConfig sample() {
   return config;
 }
 
+TEST(ProxyArguments, AreFewAndAnythingElseIsNonsense) {
+  EXPECT_EQ(parse_proxy_arguments({}), ProxyAsk::serve);
+  EXPECT_EQ(parse_proxy_arguments({"--help"}), ProxyAsk::help);
+  EXPECT_EQ(parse_proxy_arguments({"--version"}), ProxyAsk::version);
+  EXPECT_EQ(parse_proxy_arguments({"--print-config"}), ProxyAsk::print_text);
+  EXPECT_EQ(parse_proxy_arguments({"--print-config", "-o", "text"}), ProxyAsk::print_text);
+  EXPECT_EQ(parse_proxy_arguments({"--print-config", "-o", "json"}), ProxyAsk::print_json);
+  EXPECT_EQ(parse_proxy_arguments({"--print-config", "-o", "yaml"}), ProxyAsk::nonsense);
+  EXPECT_EQ(parse_proxy_arguments({"--print-config", "-o"}), ProxyAsk::nonsense);
+  EXPECT_EQ(parse_proxy_arguments({"--help", "--version"}), ProxyAsk::nonsense);
+  EXPECT_EQ(parse_proxy_arguments({"serve"}), ProxyAsk::nonsense);
+}
+
 TEST(ProxyHelp, NamesEveryVariableThatIsRead) {
   const std::string help = proxy_help();
   const Source all = [&help](const std::string& name) -> std::optional<std::string> {

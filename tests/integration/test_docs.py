@@ -67,6 +67,26 @@ def test_the_metrics_page_is_what_is_exposed(start):
         host, _ = up.admin(program)
         text = ask_now((host, 9090), host, "/metrics").body.decode()
         exposed |= set(re.findall(r"^# TYPE (\S+)", text, re.M))
-    documented = set(re.findall(r"`(pilotlight_\w+)`", (ROOT / "docs/metrics.md").read_text()))
+    page = (ROOT / "docs/metrics.md").read_text().partition("## Sidecar")[0]  # its own test has the rest
+    documented = set(re.findall(r"`(pilotlight_\w+)`", page))
     # A family without a sample, as refusals when there were none, is not written.
     assert exposed | {"pilotlight_activator_refusals_total"} == documented
+
+
+def test_the_compatibility_page_names_tests_that_exist():
+    page = (ROOT / "docs/knative-compatibility.md").read_text()
+    cpp = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("*_test.cc"))
+    known = {f"{suite}.{name}" for suite, name in
+             re.findall(r"^TEST(?:_F|_P)?\((\w+),\s*(\w+)\)", cpp, re.M)}
+    named = set(re.findall(r"`([A-Z]\w+\.[A-Z]\w+)`", page))
+    named.remove("Suite.Name")
+    assert named and named <= known, named - known
+    scripts = re.findall(r"`(test_\w+\.py): (test_\w+)`", page)
+    assert scripts
+    for file, name in scripts:
+        text = (ROOT / "tests/integration" / file).read_text()
+        assert f"\ndef {name}(" in text, f"{file}: {name}"
+    for row in re.findall(r"^\| (?!what \|)(.*)\|$", page, re.M):
+        _, verdict, _, proof = [cell.strip() for cell in row.split("|")]
+        assert verdict in ("same", "better", "not yet"), row
+        assert proof or verdict == "not yet", f"nothing proves: {row}"

@@ -31,7 +31,8 @@ class ClocksTest : public ::testing::Test,
     Pipeline::Params params;
     params.clocks = clocks;
     pipeline_.emplace(
-        Pipeline::Parts{shard_.parts, admission_, app_pool_, meter_, readiness_, fence_, *this},
+        Pipeline::Parts{shard_.parts, admission_, app_pool_, meter_, readiness_, fence_, *this,
+                        observer_},
         params);
     ASSERT_TRUE(front_.bind(tcp::endpoint(asio::ip::address_v4::loopback(), 0), false));
     shard_.scope.spawn(front_.run());
@@ -77,7 +78,9 @@ class ClocksTest : public ::testing::Test,
   Admission admission_{shard_.clock, {.limit = 8, .queue_depth = 8}};
   http::UpstreamPool app_pool_{shard_.parts, {.address = app_.address(), .idle_limit = 8}};
   ConcurrencyMeter meter_{shard_.clock.now()};
-  Readiness readiness_{shard_.parts, {}, *this};
+  SocketProber prober_{shard_.parts};
+  Readiness readiness_{shard_.clock, shard_.scope, prober_, {}, *this};
+  Observer observer_{nullptr};
   std::optional<Pipeline> pipeline_;
   Listener front_{shard_.loop.get_executor(), shard_.clock, [this](TcpStream stream) {
                     shard_.scope.spawn(pipeline_->serve(std::move(stream)));

@@ -1,9 +1,10 @@
 #include "proxy/pipeline.h"
 
-#include <gtest/gtest.h>
-
 #include <deque>
+#include <numeric>
 #include <optional>
+
+#include <gtest/gtest.h>
 
 #include "tests/support/loopback.h"
 
@@ -49,6 +50,10 @@ class PipelineTest : public ::testing::Test,
   void became_idle() override {}
 
   RawClient& client() { return clients_.emplace_back(shard_, front_.local()); }
+  /// Requests that have ended so.
+  [[nodiscard]] std::uint64_t ended(Outcome outcome) const {
+    return observer_.cells().requests[static_cast<std::size_t>(outcome)].read();
+  }
   [[nodiscard]] bool until(const std::function<bool()>& done) { return shard_.run_until(done); }
 
   Pipeline::Params params() {
@@ -63,9 +68,12 @@ class PipelineTest : public ::testing::Test,
   Admission admission_{shard_.clock, {.limit = kLimit, .queue_depth = 2}};
   http::UpstreamPool app_pool_{shard_.parts, {.address = app_.address(), .idle_limit = 8}};
   ConcurrencyMeter meter_{shard_.clock.now()};
-  Readiness readiness_{shard_.parts, {}, *this};
-  Pipeline pipeline_{{shard_.parts, admission_, app_pool_, meter_, readiness_, fence_, *this},
-                     params()};
+  SocketProber prober_{shard_.parts};
+  Readiness readiness_{shard_.clock, shard_.scope, prober_, {}, *this};
+  Observer observer_{nullptr};
+  Pipeline pipeline_{
+      {shard_.parts, admission_, app_pool_, meter_, readiness_, fence_, *this, observer_},
+      params()};
   Listener front_{shard_.loop.get_executor(), shard_.clock, [this](TcpStream stream) {
                     shard_.scope.spawn(pipeline_.serve(std::move(stream)));
                   }};
@@ -84,6 +92,14 @@ TEST_F(PipelineTest, ARequestAndItsAnswerPassAndConnectionsAreReused) {
   c.send(kGet);
   ASSERT_TRUE(until([&] { return c.received().size() == 2 * kOk.size(); }));
   EXPECT_EQ(app_.accepted(), 1u) << "one upstream connection serves both";
+  ASSERT_TRUE(until([&] { return ended(Outcome::answered) == 2; }));
+  EXPECT_EQ(observer_.cells().upstream_opened.read(), 1u);
+  EXPECT_EQ(observer_.cells().upstream_reused.read(), 1u);
+  const auto times = observer_.cells().invocations.samples(1e6);
+  ASSERT_EQ(times.size(), 1u) << "both were answered with the same status";
+  EXPECT_EQ(times[0].labels, (Labels{{"http_response_status_code", "200"}}));
+  EXPECT_EQ(observer_.cells().request_body.sample(1, Labels()).sum, 3) << "abc, and nothing";
+  EXPECT_EQ(observer_.cells().response_body.sample(1, Labels()).sum, 4);
 }
 
 TEST_F(PipelineTest, PipelinedRequestsAreAnsweredInOrder) {
@@ -108,6 +124,9 @@ TEST_F(PipelineTest, NeverMoreThanTheLimitRunsAndTheNextWaitsItsTurn) {
   app_.send(0, kOk);
   ASSERT_TRUE(until([&] { return app_.requests() == 3; }));
   EXPECT_EQ(admission_.in_flight(), kLimit);
+  const HistogramSample waits = observer_.cells().queue_wait.sample(1e6, Labels());
+  EXPECT_EQ(std::accumulate(waits.counts.begin(), waits.counts.end(), 0ULL), 1U)
+      << "only who had to wait";
 }
 
 TEST_F(PipelineTest, BeyondTheQueueADirectClientIsRefusedAtOnce) {
@@ -115,6 +134,7 @@ TEST_F(PipelineTest, BeyondTheQueueADirectClientIsRefusedAtOnce) {
   ASSERT_TRUE(until([&] { return clients_[4].got("pending request queue full\n"); }));
   EXPECT_TRUE(clients_[4].got("HTTP/1.1 503 "));
   EXPECT_EQ(app_.requests(), kLimit);
+  EXPECT_EQ(ended(Outcome::queue_full), 1u);
 }
 
 TEST_F(PipelineTest, AHopIsNeverQueuedButBounced) {
@@ -124,6 +144,8 @@ TEST_F(PipelineTest, AHopIsNeverQueuedButBounced) {
   RawClient& hop = client();
   hop.send(kHop);
   ASSERT_TRUE(until([&] { return hop.got("Pilotlight-Not-Started: full\r\n"); }));
+  ASSERT_TRUE(until([&] { return ended(Outcome::bounced) == 1; }));
+  EXPECT_EQ(observer_.cells().bounces_full.read(), 1u);
   EXPECT_TRUE(hop.got("HTTP/1.1 503 "));
   EXPECT_EQ(app_.requests(), 2u);
   fence_.begin(shard_.clock.now());
@@ -152,6 +174,7 @@ TEST_F(PipelineTest, ARunningClientThatLeavesEndsTheExchangeAndItsPermitComesBac
   ASSERT_TRUE(until([&] { return app_[0].ended; })) << "the app is told by a close";
   EXPECT_EQ(admission_.in_flight(), 1u) << "the app may still compute";
   ASSERT_TRUE(until([&] { return admission_.in_flight() == 0; })) << "100 ms at the latest";
+  ASSERT_TRUE(until([&] { return ended(Outcome::client_left) == 1; }));
 }
 
 TEST_F(PipelineTest, AStaleConnectionIsNotTheClientsProblem) {
@@ -172,6 +195,7 @@ TEST_F(PipelineTest, WhatTheAppMayHaveStartedIsNeverSentTwice) {
   app_.reset(0);
   ASSERT_TRUE(until([&] { return c.got("HTTP/1.1 502 "); }));
   EXPECT_EQ(app_.requests(), 1u);
+  ASSERT_TRUE(until([&] { return ended(Outcome::upstream_failed) == 1; }));
 }
 
 TEST_F(PipelineTest, ATruncatedAnswerIsNeverPassedOffAsWhole) {
@@ -183,6 +207,7 @@ TEST_F(PipelineTest, ATruncatedAnswerIsNeverPassedOffAsWhole) {
   app_.close(0);
   ASSERT_TRUE(until([&] { return c.ended(); }));
   EXPECT_FALSE(c.got("0\r\n\r\n"));
+  ASSERT_TRUE(until([&] { return ended(Outcome::broken_off) == 1; }));
 }
 
 TEST_F(PipelineTest, ALongBodyStreamsBothWaysChunkByChunk) {
@@ -213,7 +238,8 @@ TEST_F(PipelineTest, AnHttp10ClientGetsAPlainBodyAndAClose) {
 TEST_F(PipelineTest, TheDeadlineAnswers504AndHangsUpOnTheApp) {
   Pipeline::Params hasty = params();
   hasty.clocks.total = 30ms;
-  Pipeline pipeline({shard_.parts, admission_, app_pool_, meter_, readiness_, fence_, *this}, hasty);
+  Pipeline pipeline(
+      {shard_.parts, admission_, app_pool_, meter_, readiness_, fence_, *this, observer_}, hasty);
   Listener front(shard_.loop.get_executor(), shard_.clock, [&](TcpStream stream) {
     shard_.scope.spawn(pipeline.serve(std::move(stream)));
   });
@@ -274,10 +300,26 @@ TEST_F(PipelineTest, ProbesAreAnsweredByTheTableAndNeverCount) {
   c.send(probe("K-Network-Probe: probe\r\n"));
   ASSERT_TRUE(until([&] { return c.got("must contain a non-empty \"K-Network-Hash\" header\n"); }));
   EXPECT_EQ(app_.requests(), 0u);
+  EXPECT_EQ(observer_.cells().probes.read(), 4u);
   EXPECT_EQ(meter_.snapshot(shard_.clock.now()).arrivals, 0u);
   fence_.begin(shard_.clock.now());
   c.send(probe("User-Agent: kube-probe/1.3\r\nK-Network-Probe: queue\r\n"));
   ASSERT_TRUE(until([&] { return c.got("shutting down\n"); }));
+}
+
+TEST_F(PipelineTest, AProbeMarkedTheOldWayGoesToTheAppAndIsNoLoadButKeepsTheLimit) {
+  client().send(kGet);
+  client().send(kGet);
+  ASSERT_TRUE(until([&] { return app_.requests() == 2; }));
+  RawClient& old = client();
+  old.send("GET /old HTTP/1.1\r\nHost: a\r\nK-Kubelet-Probe: queue\r\n\r\n");
+  ASSERT_TRUE(until([&] { return admission_.waiting() == 1; }));
+  EXPECT_EQ(meter_.in_flight(), 2u);
+  app_.send(0, kOk);
+  ASSERT_TRUE(until([&] { return app_.requests() == 3; }));
+  app_.send(0, kOk);
+  ASSERT_TRUE(until([&] { return old.got("ok"); }));
+  EXPECT_EQ(meter_.snapshot(shard_.clock.now()).arrivals, 2u);
 }
 
 TEST_F(PipelineTest, AnAppThatIsGoneIs502ForAClientAndNotReadyForAHop) {
@@ -288,7 +330,8 @@ TEST_F(PipelineTest, AnAppThatIsGoneIs502ForAClientAndNotReadyForAHop) {
     gone.address = server.address();
   }
   http::UpstreamPool pool(shard_.parts, gone);
-  Pipeline pipeline({shard_.parts, admission_, pool, meter_, readiness_, fence_, *this}, params());
+  Pipeline pipeline({shard_.parts, admission_, pool, meter_, readiness_, fence_, *this, observer_},
+                    params());
   Listener front(shard_.loop.get_executor(), shard_.clock, [&](TcpStream stream) {
     shard_.scope.spawn(pipeline.serve(std::move(stream)));
   });
