@@ -12,8 +12,28 @@ constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 /// A bounce's own body: a line of text. More than this is not one of ours.
 constexpr std::size_t kBounceBytesMax = 4096;
 
+/// Ends a write between two of its steps: a cancel that comes there finds nothing to end.
+class UntilEnding {
+ public:
+  explicit UntilEnding(const Exchange& exchange) noexcept : exchange_(&exchange) {}
+  std::size_t operator()(const ErrorCode& ec, std::size_t) const noexcept {
+    return ec || exchange_->ending() ? 0 : ReadBuffer::kLimit;
+  }
+
+ private:
+  const Exchange* exchange_;
+};
+
 /// How long a client may still send into a tunnel that the upstream has closed.
 constexpr std::chrono::seconds kTunnelEnd{1};
+
+/// Whether servers are known that answer such a request without looking at its body (CL.0): those
+/// that expect none with its method, and those that were asked to refuse before it comes.
+bool body_may_be_ignored(const RequestHead& head, const ExchangePlan& plan) noexcept {
+  if (head.framing == Framing::none || plan.upstream_admits) return false;
+  if (head.is_head || head.method == "GET") return true;
+  return head.has(FieldKind::expect) && plan.edit.expect == ExpectEdit::keep;
+}
 
 }  // namespace
 
@@ -41,8 +61,14 @@ Exchange::Exchange(ServerConnection& down, UpstreamConnection& up, const Exchang
       to_head_request_(down.head().is_head),
       http10_(down.head().version == 10),
       client_waits_(down.head().expects_continue),
-      upload_ended_(down.parts().clock) {
+      body_may_stay_(body_may_be_ignored(down.head(), plan)) {
   keep_downstream_ = down.head().keep_alive;
+  if (down.head().upgrade) upgrade_ = down.head().value(FieldKind::upgrade);
+}
+
+bool Exchange::switches_as_asked() const noexcept {
+  if (body_ == Body::held || !request_body_.done()) return false;  // that is no tunnel's to carry
+  return up_.head().upgrade && has_token(upgrade_, up_.head().value(FieldKind::upgrade));
 }
 
 ErrorCode Exchange::interrupted() const noexcept {
@@ -118,7 +144,8 @@ Task<Result<>> Exchange::send_head() {
   OutgoingHead& out = down_.outgoing();
   out.compose(down_.head(), edit);
   if (body_ != Body::held) out.append(down_.early_body().substr(0, early_));
-  const auto [ec, n] = co_await asio::async_write(up_.stream(), out.buffers(), use_tuple);
+  const auto [ec, n] =
+      co_await asio::async_write(up_.stream(), out.buffers(), UntilEnding(*this), use_tuple);
   up_.sent(n);
   if (interrupted()) co_return interrupted();
   // A refused write may stand behind an answer that is already here (413, 401): read it first.
@@ -135,10 +162,11 @@ Task<Result<>> Exchange::release_body() {
   }
   body_ = Body::uploading;
   const std::string_view early = down_.early_body().substr(0, early_);
-  const auto [ec, n] =
-      co_await asio::async_write(up_.stream(), asio::buffer(early.data(), early.size()), use_tuple);
+  const auto [ec, n] = co_await asio::async_write(
+      up_.stream(), asio::buffer(early.data(), early.size()), UntilEnding(*this), use_tuple);
   up_.sent(n);
   if (ec) co_return ec;
+  if (interrupted()) co_return interrupted();
   start_upload(upload());
   co_return Result<>();
 }
@@ -147,6 +175,7 @@ void Exchange::start_upload(Task<> task) {
   down_.release_request(early_);
   released_ = true;
   upload_running_ = true;
+  upload_ended_ = &down_.fresh_event();
   down_.parts().scope.spawn(std::move(task));
 }
 
@@ -169,13 +198,14 @@ Task<> Exchange::upload() {
       break;
     }
     const auto [ec, n] = co_await asio::async_write(
-        up_.stream(), asio::buffer(in.view().data(), *taken), use_tuple);
+        up_.stream(), asio::buffer(in.view().data(), *taken), UntilEnding(*this), use_tuple);
     up_.sent(n);
-    if (ec) break;  // the upstream reads no more; its answer may still come
+    if (ec || n < *taken) break;  // the upstream reads no more; its answer may still come
     in.consume(*taken);
+    upload_whole_ = request_body_.done();
   }
   upload_running_ = false;
-  upload_ended_.set();
+  upload_ended_->set();
 }
 
 Task<> Exchange::join_upload() {
@@ -184,9 +214,10 @@ Task<> Exchange::join_upload() {
     ErrorCode ignored;  // the pump ends either way
     down_.stream().cancel(ignored);
     up_.stream().cancel(ignored);
-    while (upload_running_) co_await upload_ended_.wait(TimePoint::max());
+    while (upload_running_) co_await upload_ended_->wait(TimePoint::max());
   }
-  if (body_ == Body::uploading && !request_body_.done()) {
+  // A body that was read to its end may still have lost its last bytes on the way up.
+  if (body_ == Body::uploading && !upload_whole_) {
     keep_downstream_ = false;
     end_.keep_upstream = false;
     down_.close_after();
@@ -195,6 +226,7 @@ Task<> Exchange::join_upload() {
 
 Task<Result<>> Exchange::read_upstream() {
   if (interrupted()) co_return interrupted();
+  if (end_.error) co_return end_.error;
   const auto room = up_.in().prepare();
   if (room.size() == 0) co_return FlowError::head_too_large;
   const auto [ec, n] = co_await up_.stream().async_read_some(room, use_tuple);
@@ -207,7 +239,7 @@ Task<Result<>> Exchange::read_upstream() {
 
 Task<Result<>> Exchange::write_downstream(std::string_view bytes) {
   const auto [ec, n] = co_await asio::async_write(
-      down_.stream(), asio::buffer(bytes.data(), bytes.size()), use_tuple);
+      down_.stream(), asio::buffer(bytes.data(), bytes.size()), UntilEnding(*this), use_tuple);
   if (interrupted()) co_return interrupted();
   if (ec) co_return FlowError::downstream_gone;
   co_return Result<>();
@@ -215,14 +247,15 @@ Task<Result<>> Exchange::write_downstream(std::string_view bytes) {
 
 Task<Result<>> Exchange::read_final_head(FirstByteHook on_first_byte) {
   for (;;) {
-    const Result<std::size_t> used =
-        parse_response(up_.in().view(), to_head_request_, up_.head());
+    const Result<std::size_t> used = parse_response(up_.in().view(), to_head_request_, up_.head());
     if (!used) co_return FlowError::upstream_failed;
     if (*used == 0) {
       const Result<> more = co_await read_upstream();
       if (!more) co_return more;
       continue;
     }
+    // A switch that nobody asked for would make everything behind it invisible to this hop.
+    if (up_.head().status == 101 && !switches_as_asked()) co_return FlowError::upstream_failed;
     if (!up_.head().interim() || up_.head().status == 101) {
       if (on_first_byte.call != nullptr) on_first_byte.call(on_first_byte.context);
       co_return Result<>();
@@ -235,6 +268,7 @@ Task<Result<>> Exchange::read_final_head(FirstByteHook on_first_byte) {
 
 Task<Result<>> Exchange::pass_interim() {
   if (up_.head().status == 100) {
+    body_may_stay_ = false;
     if (body_ == Body::held) co_return co_await release_body();
     if (plan_.swallow_continue || !client_waits_) co_return Result<>();
     client_waits_ = false;
@@ -243,7 +277,8 @@ Task<Result<>> Exchange::pass_interim() {
   ResponseEdit edit;
   OutgoingHead& out = down_.outgoing();
   out.compose(up_.head(), edit);
-  const auto [ec, n] = co_await asio::async_write(down_.stream(), out.buffers(), use_tuple);
+  const auto [ec, n] =
+      co_await asio::async_write(down_.stream(), out.buffers(), UntilEnding(*this), use_tuple);
   if (interrupted()) co_return interrupted();
   if (ec) co_return FlowError::downstream_gone;
   co_return Result<>();
@@ -289,7 +324,8 @@ Task<Result<>> Exchange::relay_answer() {
     out.append(up_.in().view().substr(head_bytes, early));
   }
   end_.answered = true;
-  const auto [ec, n] = co_await asio::async_write(down_.stream(), out.buffers(), use_tuple);
+  const auto [ec, n] =
+      co_await asio::async_write(down_.stream(), out.buffers(), UntilEnding(*this), use_tuple);
   if (interrupted()) co_return interrupted();
   if (ec) co_return FlowError::downstream_gone;
   up_.in().consume(head_bytes + early);
@@ -314,12 +350,14 @@ Task<Result<>> Exchange::relay_answer() {
     if (!written) co_return written;
     up_.in().consume(*taken);
   }
-  end_.keep_upstream = keep && up_.in().empty();  // bytes behind the answer: nobody asked for them
+  // Bytes behind the answer: nobody asked for them.
+  end_.keep_upstream = keep && up_.in().empty() && !body_may_stay_;
   co_return Result<>();
 }
 
 Task<Result<>> Exchange::tunnel() {
   keep_downstream_ = false;
+  while (upload_running_) co_await upload_ended_->wait(TimePoint::max());  // its last write
   down_.enter_tunnel();
   OutgoingHead& out = down_.outgoing();
   ResponseEdit edit;
@@ -327,12 +365,14 @@ Task<Result<>> Exchange::tunnel() {
   const std::size_t head_bytes = up_.head().text.size();
   out.append(up_.in().view().substr(head_bytes));
   end_.answered = true;
-  const auto [ec, n] = co_await asio::async_write(down_.stream(), out.buffers(), use_tuple);
+  const auto [ec, n] =
+      co_await asio::async_write(down_.stream(), out.buffers(), UntilEnding(*this), use_tuple);
   if (interrupted()) co_return interrupted();
   if (ec) co_return FlowError::downstream_gone;
   up_.in().consume(up_.in().size());
 
   upload_running_ = true;
+  upload_ended_ = &down_.fresh_event();
   down_.parts().scope.spawn(tunnel_up());
   for (;;) {
     const Result<> more = co_await read_upstream();
@@ -340,7 +380,7 @@ Task<Result<>> Exchange::tunnel() {
       if (interrupted()) co_return interrupted();
       ErrorCode ignored;  // the client may be gone as well
       down_.stream().shutdown(tcp::socket::shutdown_send, ignored);
-      co_await upload_ended_.wait(down_.parts().clock.now() + kTunnelEnd);
+      co_await upload_ended_->wait(down_.parts().clock.now() + kTunnelEnd);
       if (more.error() == asio::error::eof) co_return Result<>();
       co_return FlowError::upstream_failed;
     }
@@ -359,14 +399,14 @@ Task<> Exchange::tunnel_up() {
       in.commit(n);
     }
     const auto [ec, n] = co_await asio::async_write(
-        up_.stream(), asio::buffer(in.view().data(), in.size()), use_tuple);
+        up_.stream(), asio::buffer(in.view().data(), in.size()), UntilEnding(*this), use_tuple);
     if (ec) break;
     in.consume(n);
   }
   ErrorCode ignored;  // the upstream may have closed first
   up_.stream().shutdown(tcp::socket::shutdown_send, ignored);
   upload_running_ = false;
-  upload_ended_.set();
+  upload_ended_->set();
 }
 
 }  // namespace pilotlight::http

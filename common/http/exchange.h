@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include "common/async/event.h"
 #include "common/http/forwarding.h"
 #include "common/http/server_connection.h"
@@ -17,12 +19,12 @@ enum class Bounce : std::uint8_t { none, full, draining, not_ready };
 
 /// How one exchange ended.
 struct ExchangeEnd {
-  ErrorCode error;                ///< None: a whole answer went downstream, or a bounce came back.
-  Bounce bounce = Bounce::none;   ///< The sidecar refused; the request is still here, whole.
-  bool not_started = false;       ///< With an error: it may be sent again, whatever its method.
-  bool answered = false;          ///< At least a part of a final answer went downstream.
-  bool keep_upstream = false;     ///< The upstream connection can carry another request.
-  unsigned status = 0;            ///< Of the final answer; 0 when there was none.
+  ErrorCode error;               ///< None: a whole answer went downstream, or a bounce came back.
+  Bounce bounce = Bounce::none;  ///< The sidecar refused; the request is still here, whole.
+  bool not_started = false;      ///< With an error: it may be sent again, whatever its method.
+  bool answered = false;         ///< At least a part of a final answer went downstream.
+  bool keep_upstream = false;    ///< The upstream connection can carry another request.
+  unsigned status = 0;           ///< Of the final answer; 0 when there was none.
 };
 
 /// What to do with one request.
@@ -56,6 +58,11 @@ class Exchange {
 
   [[nodiscard]] Task<ExchangeEnd> run(FirstByteHook on_first_byte);
 
+  /// Whether what is being written had better stop.
+  [[nodiscard]] bool ending() const noexcept {
+    return upload_stopped_ || down_.interruption().raised();
+  }
+
  private:
   enum class Body : std::uint8_t { complete, uploading, held };
 
@@ -75,6 +82,7 @@ class Exchange {
   void start_upload(Task<> task);
   [[nodiscard]] Task<> join_upload();
   [[nodiscard]] ErrorCode interrupted() const noexcept;
+  [[nodiscard]] bool switches_as_asked() const noexcept;
   void break_off() noexcept;
 
   ServerConnection& down_;
@@ -83,15 +91,18 @@ class Exchange {
   ExchangeEnd end_;
   BodyScanner request_body_;
   Body body_ = Body::complete;
-  std::size_t early_ = 0;       // bytes of the body that came with the head
+  std::size_t early_ = 0;  // bytes of the body that came with the head
   bool to_head_request_;
   bool http10_;
-  bool client_waits_;           // the client sent Expect: 100-continue and got no 100 yet
+  bool client_waits_;    // the client sent Expect: 100-continue and got no 100 yet
+  bool body_may_stay_;   // the upstream may answer, and take the unread body for a request
+  std::string upgrade_;  // what the client asked to switch to
   bool keep_downstream_ = true;
-  bool released_ = false;       // the request's bytes have been given back to the buffer
-  bool upload_stopped_ = false; // by us, or by an upstream that reads no more
-  Event upload_ended_;
+  bool released_ = false;          // the request's bytes have been given back to the buffer
+  bool upload_stopped_ = false;    // by us, or by an upstream that reads no more
+  Event* upload_ended_ = nullptr;  // the connection's, while there is a second coroutine
   bool upload_running_ = false;
+  bool upload_whole_ = false;  // every byte of the body has been written
 };
 
 }  // namespace pilotlight::http

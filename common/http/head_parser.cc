@@ -1,11 +1,13 @@
 #include "common/http/head_parser.h"
 
+#include <charconv>
+
 #include <boost/beast/core/error.hpp>
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/field.hpp>
-#include <charconv>
 
+#include "common/http/authority.h"
 #include "common/http/read_buffer.h"
 
 namespace pilotlight::http {
@@ -153,7 +155,8 @@ bool length_is_clear(const Head& head) noexcept {
   int lengths = 0;
   for (const Field& f : head.fields) {
     if (f.kind != FieldKind::content_length) continue;
-    if (++lengths > 1 || f.value.find_first_not_of("0123456789") != std::string_view::npos) {
+    if (++lengths > 1 || f.value.empty() ||
+        f.value.find_first_not_of("0123456789") != std::string_view::npos) {
       return false;
     }
   }
@@ -185,7 +188,8 @@ void read_connection(Head& head) noexcept {
       }
     }
   }
-  head.upgrade = says_upgrade && head.has(FieldKind::upgrade) && head.version == 11;
+  head.upgrade = says_upgrade && head.has(FieldKind::upgrade) && head.version == 11 &&
+                 upgrade_leaves_http(head.value(FieldKind::upgrade));
 }
 
 void read_keep_alive_timeout(ResponseHead& head) noexcept {
@@ -195,7 +199,8 @@ void read_keep_alive_timeout(ResponseHead& head) noexcept {
     if (element.size() <= 8 || !same_name(element.substr(0, 8), "timeout=")) continue;
     std::uint32_t seconds = 0;
     const auto digits = element.substr(8);
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), seconds);
+    const auto [end, error] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), seconds);
     if (error == std::errc() && end == digits.data() + digits.size()) {
       head.keep_alive_seconds = seconds;
     }
@@ -267,7 +272,7 @@ std::string_view Head::value(FieldKind kind) const noexcept {
 Result<std::size_t> parse_request(std::string_view bytes, RequestHead& head) {
   const std::size_t skipped = empty_lines(bytes);
   bytes.remove_prefix(skipped);
-  if (bytes.empty()) return std::size_t{0};
+  if (bytes.empty() || bytes == "\r") return std::size_t{0};  // half of another empty line
   head = RequestHead();
   InPlaceParser<true, RequestHead> parser(bytes, head);
   const Result<std::size_t> used = parse(parser, bytes);
@@ -275,7 +280,7 @@ Result<std::size_t> parse_request(std::string_view bytes, RequestHead& head) {
 
   head.text = bytes.substr(0, *used);
   if (!length_is_clear(head) || !framing_is_clear(head)) return FlowError::bad_message;
-  if (parser.hosts() > 1 || (head.version == 11 && parser.hosts() == 0)) {
+  if (parser.hosts() > 1 || (head.version == 11 && parser.hosts() == 0) || !host_is_clear(head)) {
     return FlowError::bad_message;
   }
   head.keep_alive = parser.keep_alive();
@@ -301,6 +306,7 @@ Result<std::size_t> parse_response(std::string_view bytes, bool to_head_request,
 
   head.text = bytes.substr(0, *used);
   if (!length_is_clear(head) || !framing_is_clear(head)) return FlowError::bad_message;
+  if (head.status < 100) return FlowError::bad_message;
   read_connection(head);
   read_keep_alive_timeout(head);
   const bool bodiless =
@@ -315,9 +321,10 @@ Result<std::size_t> parse_response(std::string_view bytes, bool to_head_request,
   } else {
     head.framing = Framing::until_close;
   }
-  head.keep_alive = head.framing != Framing::until_close &&
-                    (head.version == 11 ? !has_token(head.value(FieldKind::connection), "close")
-                                        : has_token(head.value(FieldKind::connection), "keep-alive"));
+  head.keep_alive =
+      head.framing != Framing::until_close &&
+      (head.version == 11 ? !has_token(head.value(FieldKind::connection), "close")
+                          : has_token(head.value(FieldKind::connection), "keep-alive"));
   return *used;
 }
 

@@ -8,8 +8,9 @@
 namespace pilotlight::http {
 
 /// Parses a request head in place. The grammar is Beast's (basic_parser); what is added refuses
-/// whatever two hops could frame differently (RFC 9112): no Host or several, obs-fold, a length
-/// together with chunked, transfer codings other than a final chunked, bare CR or LF.
+/// whatever two hops could frame differently (RFC 9112): no Host, several, or another than the
+/// target's, obs-fold, a length together with chunked, transfer codings other than chunked alone,
+/// bare CR or LF.
 ///
 /// @return how many bytes the head takes, with `head` filled in; 0 when `bytes` end before the head
 /// does; bad_message, or head_too_large when the limit (64 KiB) is reached without an end.

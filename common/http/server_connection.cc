@@ -9,9 +9,17 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration kReplyTime = 5s;       // for an answer of our own to be taken
-constexpr Duration kLingerTime = 1s;      // for a client to notice that it should stop sending
+constexpr Duration kReplyTime = 5s;   // for an answer of our own to be taken
+constexpr Duration kLingerTime = 1s;  // for a client to notice that it should stop sending
 constexpr std::size_t kLingerBytes = 512 * 1024;
+
+/// Ends what waits on a stream, and whatever would wait next: a cancel alone can come between two
+/// steps of one write, and be lost.
+void give_up(void* stream) noexcept {
+  ErrorCode ignored;  // it ends either way
+  static_cast<TcpStream*>(stream)->shutdown(tcp::socket::shutdown_both, ignored);
+  cancel_stream(stream);
+}
 
 }  // namespace
 
@@ -75,6 +83,12 @@ void ServerConnection::release_request(std::size_t early_body_taken) noexcept {
   head_bytes_ = 0;
 }
 
+Event& ServerConnection::fresh_event() {
+  if (!event_) event_.emplace(parts_.clock);
+  event_->reset();
+  return *event_;
+}
+
 bool ServerConnection::end_request() noexcept {
   deadline_.clear();
   interruption_.clear_deadline();
@@ -84,6 +98,7 @@ bool ServerConnection::end_request() noexcept {
 Task<Result<>> ServerConnection::reply(const LocalReply& answer, bool close) {
   deadline_.clear();
   interruption_.clear_deadline();
+  std::string bytes;
   if (head_bytes_ > 0) {
     // Go on only when the whole body is here; else what follows cannot be told from a request.
     BodyScanner body(head_);
@@ -94,15 +109,17 @@ Task<Result<>> ServerConnection::reply(const LocalReply& answer, bool close) {
     const bool http10 = head_.version == 10;
     if (taken) release_request(*taken);
     last_ = last_ || close;
-    const std::string bytes = answer.serialize(with_body, last_, http10);
-    deadline_.set(parts_.clock.now() + kReplyTime);
-    const auto [ec, n] = co_await asio::async_write(stream_, asio::buffer(bytes), use_tuple);
-    deadline_.clear();
-    if (ec) co_return ec;
+    bytes = answer.serialize(with_body, last_, http10);
   } else {
     last_ = true;
-    const std::string bytes = answer.serialize(true, true, false);
+    bytes = answer.serialize(true, true, false);
+  }
+  {
+    // A clock of its own: a client that has left by half may leave this answer unread for ever.
+    Deadline patience(parts_.deadlines, &give_up, &stream_);
+    patience.set(parts_.clock.now() + kReplyTime);
     const auto [ec, n] = co_await asio::async_write(stream_, asio::buffer(bytes), use_tuple);
+    if (ec) last_ = true;
     if (ec) co_return ec;
   }
   if (last_) co_await linger();
@@ -120,16 +137,15 @@ Task<> ServerConnection::linger() {
   ErrorCode ec;
   stream_.shutdown(tcp::socket::shutdown_send, ec);
   if (ec) co_return;
-  const Interruption::Target target(interruption_, &cancel_stream, &stream_);
-  deadline_.set(parts_.clock.now() + kLingerTime);
+  Deadline patience(parts_.deadlines, &give_up, &stream_);
+  patience.set(parts_.clock.now() + kLingerTime);
   std::size_t read = 0;
-  while (!ec && read < kLingerBytes && interruption_.cause() != Cause::deadline) {
+  while (!ec && read < kLingerBytes) {
     in_.consume(in_.size());
     auto [error, n] = co_await stream_.async_read_some(in_.prepare(), use_tuple);
     ec = error;
     read += n;
   }
-  deadline_.clear();
 }
 
 void ServerConnection::reset() noexcept {

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "common/async/deadline_queue.h"
+#include "common/async/event.h"
 #include "common/async/interruption.h"
 #include "common/async/scope.h"
 #include "common/http/body.h"
@@ -64,6 +66,10 @@ class ServerConnection {
   /// From here on a half-close of the client is data, not a leave: it passes through.
   void enter_tunnel() noexcept { tunnel_ = true; }
 
+  /// The event that ends a request's second coroutine: one for the life of the connection, new for
+  /// each request.
+  [[nodiscard]] Event& fresh_event();
+
   /// No further request on this connection.
   void close_after() noexcept { last_ = true; }
   [[nodiscard]] bool last() const noexcept { return last_; }
@@ -101,6 +107,7 @@ class ServerConnection {
   std::size_t head_bytes_ = 0;  // 0 once released
   Interruption interruption_;
   Deadline deadline_;
+  std::optional<Event> event_;
   std::string peer_address_;
   tcp::endpoint local_;
   bool idle_ = false;
