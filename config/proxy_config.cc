@@ -22,6 +22,9 @@ void read_limits(EnvReader& reader, ProxyConfig& config) {
           reader.one_of("PILOTLIGHT_HOLD_PERMIT", {"until-closed", "until-answered"})) {
     config.hold_permit_until_answered = *hold == 1;
   }
+  if (const auto down = reader.one_of("PILOTLIGHT_APP_DOWN", {"refuse", "wait"})) {
+    config.wait_for_app = *down == 1;
+  }
 }
 
 void read_identity(EnvReader& reader, ProxyConfig& config) {
@@ -85,7 +88,7 @@ struct Row {
   std::string_view meaning;
 };
 
-constexpr std::array<Row, 26> kTable = {{
+constexpr std::array<Row, 27> kTable = {{
     {"CONTAINER_CONCURRENCY", "required", "requests the app may run at once; 0: no limit"},
     {"QUEUE_SERVING_PORT", "required", "port for user traffic"},
     {"QUEUE_SERVING_TLS_PORT", "required", "port for user traffic over TLS"},
@@ -111,6 +114,7 @@ constexpr std::array<Row, 26> kTable = {{
     {"PILOTLIGHT_AUTOSCALER", "none", "ip:port to report to"},
     {"PILOTLIGHT_TOKEN_FILE", "none", "credentials for the autoscaler"},
     {"PILOTLIGHT_HOLD_PERMIT", "until-closed", "until-answered: for apps that compute on"},
+    {"PILOTLIGHT_APP_DOWN", "refuse", "wait: requests wait for an app that is down"},
     {"PILOTLIGHT_LOG_LEVEL", "info", "error, warn, info, debug or trace"},
 }};
 

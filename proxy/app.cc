@@ -38,6 +38,7 @@ Pipeline::Params pipeline_params(const config::ProxyConfig& config) {
   Pipeline::Params params;
   params.request_timeout = config.revision_timeout;
   params.hold_permit_until_answered = config.hold_permit_until_answered;
+  params.wait_for_app = config.wait_for_app;
   return params;
 }
 
@@ -238,7 +239,8 @@ Task<> App::admin(const control::Request& request, control::Reply& reply) {
 
 Task<> App::stats(const control::Request& request, control::Reply& reply) {
   if (request.path == "/metrics") {
-    co_await reply.send(200, kKnativeStatType, reporter_.knative_stat());
+    const std::string stat = reporter_.knative_stat();
+    co_await reply.send(200, kKnativeStatType, stat);
   } else {
     co_await reply.send(404, "text/plain", "not found: this port has /metrics\n");
   }

@@ -1,8 +1,9 @@
 #include "proxy/pipeline.h"
 
-#include <fmt/format.h>
+#include <algorithm>
 
 #include <boost/asio/write.hpp>
+#include <fmt/format.h>
 
 #include "common/http/head_parser.h"
 #include "common/net/listener.h"
@@ -87,8 +88,8 @@ Task<> Pipeline::serve(TcpStream stream) {
   while (!down.last()) {
     const Result<> read = co_await down.read_head(TimePoint::max());
     if (!read) {
-      const bool speak = read.error() == FlowError::bad_message ||
-                         read.error() == FlowError::head_too_large;
+      const bool speak =
+          read.error() == FlowError::bad_message || read.error() == FlowError::head_too_large;
       if (speak) {
         const http::LocalReply reply = http::local_reply(read.error());
         co_await down.reply(reply, true);
@@ -131,7 +132,8 @@ Task<> Pipeline::answer_probe(http::ServerConnection& down) {
   } else {
     const std::string_view hash = head.value(FieldKind::k_network_hash);
     reply = hash.empty()
-                ? text_reply(400, "a probe request must contain a non-empty \"K-Network-Hash\" header\n",
+                ? text_reply(400,
+                             "a probe request must contain a non-empty \"K-Network-Hash\" header\n",
                              "X-Content-Type-Options: nosniff\r\n")
                 : text_reply(200, "", fmt::format("K-Network-Hash: {}\r\n", hash));
   }
@@ -155,8 +157,8 @@ Task<Result<Admission::Permit>> Pipeline::admit(http::ServerConnection& down, bo
 
 Task<> Pipeline::run(http::ServerConnection& down) {
   const bool hop = down.head().has(FieldKind::pilotlight_hop);
-  const Via via = down.head().value(FieldKind::k_proxy_request) == "activator" ? Via::activator
-                                                                              : Via::client;
+  const Via via =
+      down.head().value(FieldKind::k_proxy_request) == "activator" ? Via::activator : Via::client;
   // Latecomers of a drain go back where they came from: another replica can take them.
   if (hop && parts_.fence.begun()) {
     parts_.meter.refused(RefusalCause::draining);
@@ -185,6 +187,38 @@ Task<> Pipeline::run(http::ServerConnection& down) {
   // The permit ends here: an answer that still streams still holds its slot.
 }
 
+/// A client that reads nothing must not keep the permit beyond its time: this wait has its clock.
+Task<Result<>> Pipeline::tell_to_continue(http::ServerConnection& down) {
+  const Interruption::Target target(down.interruption(), &cancel_stream, &down.stream());
+  if (down.interruption().raised()) co_return FlowError::downstream_gone;
+  const auto [ec, n] = co_await asio::async_write(
+      down.stream(), asio::buffer(kContinue.data(), kContinue.size()), use_tuple);
+  if (ec) co_return ec;
+  co_return Result<>();
+}
+
+/// Rests as long as the readiness loop does between two probes, and until it has seen the app.
+Task<Result<>> Pipeline::wait_for_app(http::ServerConnection& down, TimePoint deadline) {
+  const auto timer = parts_.http.clock.make_timer();
+  const Interruption::Target target(
+      down.interruption(), [](void* waiting) { static_cast<Timer*>(waiting)->cancel(); },
+      timer.get());
+  const TimePoint begun = parts_.http.clock.now();
+  do {
+    const TimePoint now = parts_.http.clock.now();
+    if (!down.interruption().raised()) {
+      co_await timer->wait_until(std::min(deadline, now + probe_interval(now - begun)));
+    }
+    switch (down.interruption().cause()) {
+      case Cause::left: co_return FlowError::downstream_gone;
+      case Cause::deadline: co_return FlowError::deadline_exceeded;
+      case Cause::stopped: co_return FlowError::draining;
+      case Cause::none: break;
+    }
+  } while (!parts_.readiness.ready());
+  co_return Result<>();
+}
+
 Task<> Pipeline::forward(http::ServerConnection& down, Request& request, TimePoint deadline) {
   http::ExchangePlan plan;
   plan.edit.peer = down.peer_address();
@@ -192,9 +226,11 @@ Task<> Pipeline::forward(http::ServerConnection& down, Request& request, TimePoi
     // For an activator 100 means "you have a permit"; the app is not asked a second time.
     plan.edit.expect = http::ExpectEdit::cut;
     plan.swallow_continue = true;
-    const auto [ec, n] = co_await asio::async_write(
-        down.stream(), asio::buffer(kContinue.data(), kContinue.size()), use_tuple);
-    if (ec) co_return;
+    const Result<> told = co_await tell_to_continue(down);
+    if (!told) {
+      co_await refuse(down, request, FlowError::downstream_gone, std::string());
+      co_return;
+    }
   }
   for (int tries = 1;; ++tries) {
     auto checkout = co_await parts_.app.take(deadline, down.interruption());
@@ -205,9 +241,18 @@ Task<> Pipeline::forward(http::ServerConnection& down, Request& request, TimePoi
         co_await bounce(down, Bounce::not_ready);
         co_return;
       }
-      co_await refuse(down, request, checkout.error(),
-                      fmt::format("dial {}: {}", to_string(parts_.app.address()),
-                                  checkout.error().message()));
+      if (checkout.error() == FlowError::upstream_refused && params_.wait_for_app) {
+        const Result<> back = co_await wait_for_app(down, deadline);
+        if (back) {
+          tries = 0;  // nothing of the request has been sent anywhere
+          continue;
+        }
+        co_await refuse(down, request, back.error(), std::string());
+        co_return;
+      }
+      co_await refuse(
+          down, request, checkout.error(),
+          fmt::format("dial {}: {}", to_string(parts_.app.address()), checkout.error().message()));
       co_return;
     }
     request.forwarded = parts_.http.clock.now();
@@ -244,11 +289,10 @@ Task<> Pipeline::finish_failed(http::ServerConnection& down, Request& request,
   } else {
     const bool app_failed = end.error.category() != flow_category();
     const ErrorCode error = app_failed ? ErrorCode(FlowError::upstream_failed) : end.error;
-    const http::LocalReply reply =
-        http::local_reply(error, app_failed ? fmt::format("the app at {} closed the connection: {}",
-                                                          to_string(parts_.app.address()),
-                                                          end.error.message())
-                                            : std::string());
+    const http::LocalReply reply = http::local_reply(
+        error, app_failed ? fmt::format("the app at {} closed the connection: {}",
+                                        to_string(parts_.app.address()), end.error.message())
+                          : std::string());
     co_await down.reply(reply, true);
   }
   co_await up.hang_up(now + params_.hang_up_grace);

@@ -8,6 +8,22 @@
 #include "common/net/socket_facts.h"
 
 namespace pilotlight::http {
+namespace {
+
+/// No server waits less for the next request: gunicorn's 2 s are the shortest that is common.
+constexpr std::chrono::milliseconds kShortestTimeout{100};
+
+}  // namespace
+
+void UpstreamConnection::watch() {
+  watched_.emplace(parts_.leaves, stream_.native_handle(), &UpstreamConnection::on_closed, this);
+}
+
+void UpstreamConnection::on_closed(void* self) noexcept {
+  auto& connection = *static_cast<UpstreamConnection*>(self);
+  connection.closed_ = true;
+  if (connection.idles_in_ != nullptr) connection.idles_in_->closed_while_idle(connection);
+}
 
 bool UpstreamConnection::nothing_acknowledged() noexcept {
   const auto acked = bytes_acked(stream_.native_handle());
@@ -31,6 +47,7 @@ Task<> UpstreamConnection::hang_up(TimePoint until) {
     const bool more = co_await read_some(until);
     if (!more) break;
   }
+  watched_.reset();  // before its descriptor may become another connection's
   stream_.close(ec);
 }
 
@@ -65,13 +82,20 @@ std::unique_ptr<UpstreamConnection> UpstreamPool::take_idle() {
       idle_.clear();  // all others are older
       return nullptr;
     }
+    last->idles_in_ = nullptr;
     if (idle_and_open(last->stream_.native_handle())) return last;
-    // It was closed while it idled, after at most the time since it was put back.
-    const Duration kept = keep_time(last->head_);
-    const Duration idled = kept - (last->idle_until_ - now);
-    shortest_close_ = std::min(shortest_close_, std::max<Duration>(idled, std::chrono::milliseconds(2)));
+    learn(now - last->idle_since_);
   }
   return nullptr;
+}
+
+void UpstreamPool::closed_while_idle(UpstreamConnection& connection) noexcept {
+  learn(parts_.clock.now() - connection.idle_since_);
+  std::erase_if(idle_, [&connection](const auto& idle) { return idle.get() == &connection; });
+}
+
+void UpstreamPool::learn(Duration idled) noexcept {
+  if (idled >= kShortestTimeout) shortest_close_ = std::min(shortest_close_, idled);
 }
 
 Duration UpstreamPool::keep_time(const ResponseHead& last) const noexcept {
@@ -87,12 +111,16 @@ Duration UpstreamPool::keep_time(const ResponseHead& last) const noexcept {
 
 void UpstreamPool::put_back(std::unique_ptr<UpstreamConnection> connection) {
   const TimePoint now = parts_.clock.now();
-  while (!idle_.empty() && (idle_.size() >= params_.idle_limit || idle_.front()->idle_until_ <= now)) {
-    idle_.pop_front();
-  }
-  if (params_.idle_limit == 0) return;
+  auto kept = idle_.begin();  // in front of it: too old, or too many
+  while (kept != idle_.end() && (*kept)->idle_until_ <= now) ++kept;
+  const auto held = static_cast<std::size_t>(idle_.end() - kept);
+  if (held > 0 && held >= params_.idle_limit) ++kept;
+  idle_.erase(idle_.begin(), kept);
+  if (params_.idle_limit == 0 || connection->closed_) return;
   connection->reused_ = true;
+  connection->idle_since_ = now;
   connection->idle_until_ = now + keep_time(connection->head_);
+  connection->idles_in_ = this;
   idle_.push_back(std::move(connection));
 }
 
@@ -103,7 +131,11 @@ Task<Result<UpstreamPool::Checkout>> UpstreamPool::take(TimePoint deadline,
   const Interruption::Target target(interruption, &cancel_stream, &fresh->stream_);
   const TimePoint latest = std::min(deadline, parts_.clock.now() + params_.dial_timeout);
   const Result<> dialed = co_await dial(fresh->stream_, parts_.deadlines, params_.address, latest);
-  if (dialed) co_return Checkout(*this, std::move(fresh));
+  if (dialed) {
+    fresh->watch();
+    co_return Checkout(*this, std::move(fresh));
+  }
+  if (dialed.error() == asio::error::connection_refused) shortest_close_ = Duration::max();
   switch (interruption.cause()) {
     case Cause::left: co_return FlowError::downstream_gone;
     case Cause::deadline: co_return FlowError::deadline_exceeded;

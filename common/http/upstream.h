@@ -1,13 +1,16 @@
 #pragma once
 
-#include <list>
 #include <memory>
+#include <optional>
+#include <vector>
 
 #include "common/http/head.h"
 #include "common/http/read_buffer.h"
 #include "common/http/server_connection.h"
 
 namespace pilotlight::http {
+
+class UpstreamPool;
 
 /// One connection to an upstream, and what is known about how far the present request got on it.
 class UpstreamConnection {
@@ -38,6 +41,10 @@ class UpstreamConnection {
  private:
   friend class UpstreamPool;
 
+  /// Told when the upstream closes, from the moment the connection is made.
+  void watch();
+  static void on_closed(void* self) noexcept;
+
   /// Reads until `until`. @return false at the end of file, an error, or when the time is up.
   [[nodiscard]] Task<bool> read_some(TimePoint until);
 
@@ -47,20 +54,26 @@ class UpstreamConnection {
   ResponseHead head_;
   std::uint64_t sent_ = 0;         // payload bytes written since the connection was opened
   std::uint64_t sent_before_ = 0;  // of these, before the present request
+  TimePoint idle_since_{};
   TimePoint idle_until_{};
+  UpstreamPool* idles_in_ = nullptr;  // who is told that it closed
+  bool closed_ = false;               // by the upstream
   bool reused_ = false;
+  std::optional<LeaveWatch::Entry> watched_;  // last: goes before the descriptor closes
 };
 
 /// Keep-alive connections to one upstream address, the last used first. Shard-local.
 ///
 /// A connection is checked for an end of file when it is taken. It is kept 4 s by default
 /// (MLServer's server closes at 5), less when the upstream says so (`Keep-Alive: timeout`), and at
-/// most half as long as the shortest idle time after which the upstream was seen to close.
+/// most half as long as the shortest idle time after which the upstream was seen to close: the
+/// pool is told the moment it does. A close within 100 ms is a server that ends, not one that waits
+/// no longer, and what was learned is forgotten when a connect is refused: then another one comes.
 class UpstreamPool {
  public:
   struct Params {
     tcp::endpoint address;
-    std::size_t idle_limit = 1000;                     ///< Connections kept at once.
+    std::size_t idle_limit = 1000;  ///< Connections kept at once.
     Duration idle_timeout = std::chrono::seconds(4);
     Duration dial_timeout = std::chrono::seconds(20);  ///< knative.md 1.8: about 20 s in total.
   };
@@ -88,6 +101,9 @@ class UpstreamPool {
   /// downstream_gone.
   [[nodiscard]] Task<Result<Checkout>> take(TimePoint deadline, Interruption& interruption);
 
+  /// An idle connection of ours was closed by the upstream: `connection` is destroyed.
+  void closed_while_idle(UpstreamConnection& connection) noexcept;
+
   /// Closes what idles.
   void clear() noexcept { idle_.clear(); }
   [[nodiscard]] std::size_t idle() const noexcept { return idle_.size(); }
@@ -97,11 +113,12 @@ class UpstreamPool {
   void put_back(std::unique_ptr<UpstreamConnection> connection);
   [[nodiscard]] std::unique_ptr<UpstreamConnection> take_idle();
   [[nodiscard]] Duration keep_time(const ResponseHead& last) const noexcept;
+  void learn(Duration idled) noexcept;
 
   ShardParts& parts_;
   Params params_;
-  std::list<std::unique_ptr<UpstreamConnection>> idle_;  // back was used last
-  Duration shortest_close_ = Duration::max();            // idle time after which it has closed
+  std::vector<std::unique_ptr<UpstreamConnection>> idle_;  // back was used last
+  Duration shortest_close_ = Duration::max();              // idle time after which it has closed
 };
 
 }  // namespace pilotlight::http
