@@ -6,8 +6,8 @@ import time
 
 class HeldApp:
     """By path: /hold and /gate wait for release(), /hold no longer than its caller; /stream
-    sends for ever; /tunnel switches protocols and echoes; anything else is answered at once with its
-    path, /big with 256 KiB. Reads bodies by their length."""
+    sends for ever; /tunnel switches protocols and echoes; anything else is answered at once with
+    its path, /big with 256 KiB. Reads bodies by their length."""
 
     def __init__(self, port=0):
         self.released = threading.Event()

@@ -77,8 +77,9 @@ def read_body(reader, fields, mode):
     lengths = [value for name, value in fields if name == b"content-length"]
     codings = [value for name, value in fields if name == b"transfer-encoding"]
     if mode == "strict":
-        if len(lengths) + len(codings) > 1 or any(not re.fullmatch(rb"\d+", v) for v in lengths) or (
-                any(v.lower() != b"chunked" for v in codings)):
+        clear = all(re.fullmatch(rb"\d+", value) for value in lengths) and all(
+            value.lower() == b"chunked" for value in codings)
+        if len(lengths) + len(codings) > 1 or not clear:
             raise Unframable(f"framing {fields!r}")
     if mode == "ignores-bodies":
         return b""

@@ -1,4 +1,4 @@
-"""pilotlight-proxy alone, in front of an app that the test plays: how it is started and looked at."""
+"""pilotlight-proxy alone, in front of an app that the test plays: how it is started and seen."""
 import os
 import pathlib
 import signal

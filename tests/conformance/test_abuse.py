@@ -1,7 +1,7 @@
 """Clients that are slow, huge, rude or many: memory stays bounded, and nothing is lost by them.
 
-The fixture ends every test with the same check: no descriptor more than before, no load, and the one
-permit (containerConcurrency 1) free at once.
+The fixture ends every test with the same check: no descriptor more than before, no load, and the
+one permit (containerConcurrency 1) free at once.
 """
 import contextlib
 import os
@@ -34,7 +34,7 @@ class Guarded:
         return self.sidecar.resident_kib() - self.resident
 
     def assert_as_before(self):
-        assert self.sidecar.process.poll() is None, "the sidecar died: " + "".join(self.sidecar.lines)
+        assert self.sidecar.process.poll() is None, "it died: " + "".join(self.sidecar.lines)
         self.app.release()
         # A hop is never queued: it is served only if the permit is free right now.
         wait_for("the permit", lambda: self.sidecar.ask(HOP).endswith(b"/free"))
@@ -183,12 +183,14 @@ def head_partly_sent(guarded, connection):
 
 
 def body_partly_sent(guarded, connection):
-    connection.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n" + b"x" * 1000)
+    connection.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n")
+    connection.sendall(b"x" * 1000)
     wait_for("the app to run it", lambda: guarded.app.running == 1)
 
 
 def chunk_partly_sent(guarded, connection):
-    connection.sendall(b"POST /hold HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab")
+    connection.sendall(b"POST /hold HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                       b"5\r\nab")
     wait_for("the app to run it", lambda: guarded.app.running == 1)
 
 

@@ -1,16 +1,15 @@
 """Request smuggling: the sidecar and the app never disagree on where a message ends.
 
-The cases are in smuggling/*.txt. Each request case runs in front of a strict app and of two careless
-ones, in one write and byte by byte.
+The cases are in smuggling/*.txt. Each request case runs in front of a strict app and of two
+careless ones, in one write and byte by byte.
 """
 import dataclasses
 import pathlib
-import socket
 
 import pytest
 
 from lax import MODES, Reader
-from sidecar import read_to_end, wait_for
+from sidecar import read_to_end
 
 FOLDER = pathlib.Path(__file__).parent / "smuggling"
 
@@ -109,7 +108,7 @@ def test_request(sidecar, app, case, mode, piecewise):
     assert not app.complaints, "the app was sent what is not HTTP"
     assert [f"{method} {target} {size}" for method, target, size in app.requests] == forwarded
     if chunk_case(case):
-        # Its head may have gone on. This one waits for the permit, so for the app to be done with it.
+        # Its head may have gone on. This waits for the permit, so until the app is done with it.
         assert sidecar.ask(b"GET /next HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
     elif not forwarded:
         assert app.bytes == 0, "the app was sent a part of what was refused"
@@ -156,7 +155,7 @@ def cut_is_fair(case):
 
 
 def test_a_get_whose_body_the_app_takes_for_a_request_poisons_nobody(sidecar, app):
-    """CL.0: a server that ignores a GET's body answers twice; the second answer must find no one."""
+    """CL.0: a server that ignores a GET's body answers twice; the second answer must reach none."""
     app.begin("ignores-bodies")
     smuggled = b"GET /evil HTTP/1.1\r\nHost: a\r\n\r\n"
     for turn in range(20):
