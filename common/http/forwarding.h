@@ -1,9 +1,10 @@
 #pragma once
 
-#include <boost/asio/buffer.hpp>
-#include <boost/container/small_vector.hpp>
 #include <string>
 #include <string_view>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/container/small_vector.hpp>
 
 #include "common/base/task.h"
 #include "common/http/head.h"
@@ -61,6 +62,7 @@ class OutgoingHead {
   boost::container::small_vector<asio::const_buffer, 20> buffers_;
   boost::container::small_vector<std::pair<std::size_t, std::size_t>, 16> cuts_;
   std::string added_;
+  std::string list_;  // X-Forwarded-For, as it is put together
 };
 
 /// The `Forwarded` value that Knative synthesises from the X-Forwarded-* fields (golden vectors
