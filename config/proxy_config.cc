@@ -25,6 +25,9 @@ void read_limits(EnvReader& reader, ProxyConfig& config) {
           reader.one_of("PILOTLIGHT_HOLD_PERMIT", {"until-closed", "until-answered"})) {
     config.hold_permit_until_answered = *hold == 1;
   }
+  if (const auto down = reader.one_of("PILOTLIGHT_APP_DOWN", {"refuse", "wait"})) {
+    config.wait_for_app = *down == 1;
+  }
 }
 
 void read_identity(EnvReader& reader, ProxyConfig& config) {

@@ -77,6 +77,9 @@ struct ProxyConfig {
   /// PILOTLIGHT_HOLD_PERMIT=until-answered: a request whose client left keeps its permit until the
   /// app has answered, for apps that go on computing.
   bool hold_permit_until_answered = false;
+  /// PILOTLIGHT_APP_DOWN=wait: a direct client's request that finds the app down waits for it, with
+  /// its permit and within its deadline, instead of a 502 at once; for apps that restart in place.
+  bool wait_for_app = false;
   /// PILOTLIGHT_LOG_LEVEL, else SERVING_LOGGING_LEVEL, else the level in SERVING_LOGGING_CONFIG:
   /// error, warn, info, debug.
   std::string log_level = "info";

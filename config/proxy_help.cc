@@ -149,6 +149,8 @@ constexpr std::array kTable = {
         [](const Config& c) {
           return std::string(c.hold_permit_until_answered ? "until-answered" : "until-closed");
         }},
+    Row{"PILOTLIGHT_APP_DOWN", "refuse", "wait: requests wait for an app that is down",
+        [](const Config& c) { return std::string(c.wait_for_app ? "wait" : "refuse"); }},
     Row{"PILOTLIGHT_LOG_LEVEL", "info", "error, warn, info, debug or trace",
         [](const Config& c) { return c.log_level; }},
 };

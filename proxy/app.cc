@@ -35,6 +35,7 @@ Pipeline::Params pipeline_params(const config::ProxyConfig& config) {
   params.clocks.response_start = config.response_start_timeout;
   params.clocks.idle = config.idle_timeout;
   params.hold_permit_until_answered = config.hold_permit_until_answered;
+  params.wait_for_app = config.wait_for_app;
   return params;
 }
 
@@ -245,7 +246,8 @@ Task<> App::admin(const control::Request& request, control::Reply& reply) {
 
 Task<> App::stats(const control::Request& request, control::Reply& reply) {
   if (request.path == "/metrics") {
-    co_await reply.send(200, kKnativeStatType, reporter_.knative_stat());
+    const std::string stat = reporter_.knative_stat();
+    co_await reply.send(200, kKnativeStatType, stat);
   } else {
     co_await reply.send(404, "text/plain", "not found: this port has /metrics\n");
   }

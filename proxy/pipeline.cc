@@ -1,5 +1,7 @@
 #include "proxy/pipeline.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "common/http/head_parser.h"
@@ -157,16 +159,21 @@ Task<> Pipeline::run(http::ServerConnection& down) {
   http::ExchangePlan plan;
   plan.edit.peer = down.peer_address();
   if (hop && down.head().expects_continue) {
-    const bool asked = co_await ask_for_body(down, plan);
-    if (!asked) co_return;
+    const Result<> told = co_await tell_to_continue(down, plan);
+    if (!told) {
+      co_await refuse(down, request, FlowError::downstream_gone, std::string());
+      co_return;
+    }
   }
   for (int tries = 1;; ++tries) {
     auto checkout = parts_.app.take_idle(request.record.admitted);
     if (!checkout) {
       auto dialed = co_await parts_.app.take(deadline, down.interruption());
       if (!dialed) {
-        co_await refuse_undialed(down, request, dialed.error());
-        co_return;
+        const bool again = co_await undialed(down, request, dialed.error(), deadline);
+        if (!again) co_return;
+        tries = 0;  // nothing of the request has been sent anywhere
+        continue;
       }
       checkout.emplace(std::move(*dialed));
     }
@@ -187,12 +194,38 @@ Task<> Pipeline::run(http::ServerConnection& down) {
   }
 }
 
-/// For an activator 100 means "you have a permit"; the app is not asked a second time.
-Task<bool> Pipeline::ask_for_body(http::ServerConnection& down, http::ExchangePlan& plan) {
+/// For an activator 100 means "you have a permit"; the app is not asked a second time. A client that
+/// reads nothing must not keep the permit beyond its time: this wait has its clock.
+Task<Result<>> Pipeline::tell_to_continue(http::ServerConnection& down, http::ExchangePlan& plan) {
   plan.edit.expect = http::ExpectEdit::cut;
   plan.swallow_continue = true;
+  const Interruption::Target target(down.interruption(), &cancel_stream, &down.stream().tcp());
+  if (down.interruption().raised()) co_return FlowError::downstream_gone;
   const auto [ec, n] = co_await down.stream().write(asio::buffer(kContinue.data(), kContinue.size()));
-  co_return !ec;
+  if (ec) co_return ec;
+  co_return Result<>();
+}
+
+/// Rests as long as the readiness loop does between two probes, and until it has seen the app.
+Task<Result<>> Pipeline::wait_for_app(http::ServerConnection& down, TimePoint deadline) {
+  const auto timer = parts_.http.clock.make_timer();
+  const Interruption::Target target(
+      down.interruption(), [](void* waiting) { static_cast<Timer*>(waiting)->cancel(); },
+      timer.get());
+  const TimePoint begun = parts_.http.clock.now();
+  do {
+    const TimePoint now = parts_.http.clock.now();
+    if (!down.interruption().raised()) {
+      co_await timer->wait_until(std::min(deadline, now + probe_interval(now - begun)));
+    }
+    switch (down.interruption().cause()) {
+      case Cause::left: co_return FlowError::downstream_gone;
+      case Cause::deadline: co_return FlowError::deadline_exceeded;
+      case Cause::stopped: co_return FlowError::draining;
+      case Cause::none: break;
+    }
+  } while (!parts_.readiness.ready());
+  co_return Result<>();
 }
 
 Task<> Pipeline::refuse_unadmitted(http::ServerConnection& down, Request& request,
@@ -207,16 +240,28 @@ Task<> Pipeline::refuse_unadmitted(http::ServerConnection& down, Request& reques
   co_await bounce(down, Bounce::full);
 }
 
-Task<> Pipeline::refuse_undialed(http::ServerConnection& down, Request& request, ErrorCode error) {
-  if (error == FlowError::upstream_refused) parts_.readiness.lost();
-  if (error == FlowError::upstream_refused && request.hop) {
+/// The app takes no connection. @return whether it does again, after a wait that was asked for; else
+/// the request has been answered.
+Task<bool> Pipeline::undialed(http::ServerConnection& down, Request& request, ErrorCode error,
+                              TimePoint deadline) {
+  const bool refused = error == FlowError::upstream_refused;
+  if (refused) parts_.readiness.lost();
+  if (refused && request.hop) {
     parts_.meter.refused(RefusalCause::not_ready);
     request.bounced();
     co_await bounce(down, Bounce::not_ready);
-    co_return;
+    co_return false;
   }
-  std::string detail = fmt::format("dial {}: {}", to_string(parts_.app.address()), error.message());
+  std::string detail;
+  if (refused && params_.wait_for_app) {
+    const Result<> back = co_await wait_for_app(down, deadline);
+    if (back) co_return true;
+    error = back.error();
+  } else {
+    detail = fmt::format("dial {}: {}", to_string(parts_.app.address()), error.message());
+  }
   co_await refuse(down, request, error, std::move(detail));
+  co_return false;
 }
 
 Task<> Pipeline::finish_failed(http::ServerConnection& down, Request& request,

@@ -43,6 +43,9 @@ class Pipeline {
     Duration hang_up_grace = std::chrono::milliseconds(100);
     /// Wait for the app's answer instead: for servers that go on computing.
     bool hold_permit_until_answered = false;
+    /// A direct client's request whose connect the app refuses waits for the app, with its permit,
+    /// instead of a 502. An activator's goes back at once: it can be placed elsewhere.
+    bool wait_for_app = false;
   };
 
   Pipeline(Parts parts, Params params) : parts_(parts), params_(params) {}
@@ -70,11 +73,13 @@ class Pipeline {
   [[nodiscard]] Task<> bounce(http::ServerConnection& down, http::Bounce why);
   [[nodiscard]] Task<Result<Admission::Permit>> admit(http::ServerConnection& down,
                                                       Request& request, TimePoint deadline);
-  [[nodiscard]] Task<bool> ask_for_body(http::ServerConnection& down, http::ExchangePlan& plan);
+  [[nodiscard]] Task<Result<>> tell_to_continue(http::ServerConnection& down,
+                                                http::ExchangePlan& plan);
+  [[nodiscard]] Task<Result<>> wait_for_app(http::ServerConnection& down, TimePoint deadline);
   [[nodiscard]] Task<> refuse_unadmitted(http::ServerConnection& down, Request& request,
                                          ErrorCode error);
-  [[nodiscard]] Task<> refuse_undialed(http::ServerConnection& down, Request& request,
-                                       ErrorCode error);
+  [[nodiscard]] Task<bool> undialed(http::ServerConnection& down, Request& request,
+                                    ErrorCode error, TimePoint deadline);
   [[nodiscard]] Task<> finish_failed(http::ServerConnection& down, Request& request,
                                      http::UpstreamConnection& up, http::ExchangeEnd end);
   [[nodiscard]] Task<> refuse(http::ServerConnection& down, Request& request, ErrorCode error,

@@ -31,9 +31,7 @@ Reporter::Reporter(Clock& clock, Identity identity, const ConcurrencyMeter& mete
       started_(clock.now()),
       timer_(clock.make_timer()),
       published_(meter.snapshot(clock.now())) {
-  KnativeStat first;
-  first.pod_name = identity_.replica;
-  knative_stat_ = encode(first);
+  stat_.pod_name = identity_.replica;
   ready_.epoch = epoch_;
   ready_.capacity = identity_.capacity;
   not_ready_.epoch = epoch_;
@@ -52,8 +50,8 @@ void Reporter::connect(Executor executor, asio::ip::tcp::endpoint autoscaler,
   hello.address = identity_.address;
   hello.epoch = epoch_;
   hello.token = identity_.token;
-  client_ = std::make_unique<wire::Client>(executor, clock_, autoscaler, std::move(hello), *this,
-                                           random);
+  client_ =
+      std::make_unique<wire::Client>(executor, clock_, autoscaler, std::move(hello), *this, random);
 }
 
 wire::Frame Reporter::state() const {
@@ -121,14 +119,11 @@ void Reporter::publish(TimePoint now) {
   const LoadSnapshot load = meter_.snapshot(now);
   const PeriodStat period = period_stat(published_, load);
   published_ = load;
-  KnativeStat stat;
-  stat.pod_name = identity_.replica;
-  stat.average_concurrent_requests = period.average_concurrency;
-  stat.average_proxied_concurrent_requests = period.average_proxied_concurrency;
-  stat.request_count = period.arrivals;
-  stat.proxied_request_count = period.proxied_arrivals;
-  stat.process_uptime = std::chrono::duration<double>(now - started_).count();
-  knative_stat_ = encode(stat);
+  stat_.average_concurrent_requests = period.average_concurrency;
+  stat_.average_proxied_concurrent_requests = period.average_proxied_concurrency;
+  stat_.request_count = period.arrivals;
+  stat_.proxied_request_count = period.proxied_arrivals;
+  stat_.process_uptime = std::chrono::duration<double>(now - started_).count();
 }
 
 Task<> Reporter::run() {

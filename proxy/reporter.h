@@ -18,8 +18,9 @@ class FenceListener {
   virtual void fence_changed() = 0;
 };
 
-/// Tells the autoscaler how this replica is: READY and NOT_READY at once, STATS every report period,
-/// and what Knative's autoscaler would scrape, renewed every second. Lives on the data shard.
+/// Tells the autoscaler how this replica is: READY and NOT_READY at once, STATS every report
+/// period, and what Knative's autoscaler would scrape, renewed every second. Lives on the data
+/// shard.
 class Reporter final : public wire::ClientListener {
  public:
   struct Identity {
@@ -50,7 +51,7 @@ class Reporter final : public wire::ClientListener {
   [[nodiscard]] bool is_connected() const noexcept { return connected_; }
 
   /// The protobuf Stat of the last full second (knative.md 1.9), or the name alone before that.
-  [[nodiscard]] const std::string& knative_stat() const noexcept { return knative_stat_; }
+  [[nodiscard]] std::string knative_stat() const { return encode(stat_); }
 
   void connected(const wire::Welcome& welcome) override;
   void disconnected(std::string_view reason) override;
@@ -72,7 +73,7 @@ class Reporter final : public wire::ClientListener {
   TimePoint started_;
   std::unique_ptr<wire::Client> client_;
   std::unique_ptr<Timer> timer_;
-  std::string knative_stat_;
+  KnativeStat stat_;  // of the last second
   LoadSnapshot published_;
   wire::Ready ready_;
   wire::NotReady not_ready_;

@@ -27,10 +27,12 @@ bool is_cancellation(const std::exception_ptr& escaped) noexcept {
 Scope::~Scope() { assert(tasks_.empty()); }
 
 void Scope::spawn(Task<> task) {
-  const auto place = tasks_.emplace(tasks_.end());
+  if (spare_.empty()) spare_.emplace_back();
+  const auto place = spare_.begin();
+  tasks_.splice(tasks_.end(), spare_, place);
   auto on_end = [this, place](const std::exception_ptr& escaped) {
     if (escaped && !is_cancellation(escaped)) std::terminate();
-    tasks_.erase(place);
+    spare_.splice(spare_.begin(), tasks_, place);
     if (tasks_.empty()) empty_.cancel();
   };
   asio::co_spawn(executor_, std::move(task),

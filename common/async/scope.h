@@ -1,7 +1,8 @@
 #pragma once
 
-#include <boost/asio/cancellation_signal.hpp>
 #include <list>
+
+#include <boost/asio/cancellation_signal.hpp>
 
 #include "common/base/task.h"
 
@@ -18,8 +19,8 @@ class Scope {
   Scope(const Scope&) = delete;
   Scope& operator=(const Scope&) = delete;
 
-  /// Starts `task` on this shard. An exception that leaves it is a bug and ends the process; the one
-  /// that Asio throws into a cancelled task at its next co_await is its way out.
+  /// Starts `task` on this shard. An exception that leaves it is a bug and ends the process; the
+  /// one that Asio throws into a cancelled task at its next co_await is its way out.
   void spawn(Task<> task);
 
   /// `total`: finish the request at hand, then stop. `terminal`: stop now. Call on this shard only;
@@ -34,6 +35,7 @@ class Scope {
  private:
   Executor executor_;
   std::list<asio::cancellation_signal> tasks_;
+  std::list<asio::cancellation_signal> spare_;  // of tasks that have ended: used again
   ShardTimer empty_;  // never expires; cancelled when tasks_ becomes empty
 };
 

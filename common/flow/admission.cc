@@ -5,22 +5,29 @@
 namespace pilotlight {
 
 /// A suspended acquire(). It lives in that coroutine's frame and leaves the queue with it, however
-/// the frame ends.
+/// the frame ends. Its place, timer included, is used again by a later one.
 struct Admission::Waiter {
-  Waiter(Admission& a, Timer& t)
-      : owner(a), timer(t), place(a.waiters_.insert(a.waiters_.end(), this)) {}
-  ~Waiter() { leave(); }
+  explicit Waiter(Admission& a) : owner(a), place(a.spare_.begin()) {
+    if (place == a.spare_.end())
+      place = a.spare_.insert(place, Place{nullptr, a.clock_.make_timer()});
+    place->waiter = this;
+    a.waiters_.splice(a.waiters_.end(), a.spare_, place);
+  }
+  ~Waiter() {
+    leave();
+    owner.spare_.splice(owner.spare_.begin(), owner.granted_, place);
+  }
   Waiter(const Waiter&) = delete;
   Waiter& operator=(const Waiter&) = delete;
 
   void leave() noexcept {
-    if (queued) owner.waiters_.erase(place);
+    if (queued) owner.granted_.splice(owner.granted_.begin(), owner.waiters_, place);
     queued = false;
   }
+  [[nodiscard]] Timer& timer() const noexcept { return *place->timer; }
 
   Admission& owner;
-  Timer& timer;
-  std::list<Waiter*>::iterator place;
+  std::list<Place>::iterator place;
   bool queued = true;
   std::optional<Permit> permit;  // set by grant()
 };
@@ -33,17 +40,15 @@ std::optional<Admission::Permit> Admission::try_acquire() noexcept {
   return std::make_optional<Permit>(*this);
 }
 
-Task<Result<Admission::Permit>> Admission::acquire(TimePoint deadline,
-                                                   Interruption& interruption) {
+Task<Result<Admission::Permit>> Admission::acquire(TimePoint deadline, Interruption& interruption) {
   if (closed_) co_return FlowError::draining;
   if (auto permit = try_acquire()) co_return std::move(*permit);
   if (waiters_.size() >= params_.queue_depth) co_return FlowError::queue_full;
 
-  const auto timer = clock_.make_timer();
-  Waiter waiter(*this, *timer);
+  Waiter waiter(*this);
   const Interruption::Target target(
-      interruption, [](void* waiting) { static_cast<Timer*>(waiting)->cancel(); }, timer.get());
-  const bool expired = co_await timer->wait_until(deadline);
+      interruption, [](void* waiting) { static_cast<Timer*>(waiting)->cancel(); }, &waiter.timer());
+  const bool expired = co_await waiter.timer().wait_until(deadline);
 
   // A grant that raced with the deadline wins: the slot is already ours.
   if (waiter.permit) co_return std::move(*waiter.permit);
@@ -59,7 +64,7 @@ void Admission::set_limit(std::uint32_t limit) {
 
 void Admission::close() {
   closed_ = true;
-  for (Waiter* waiter : waiters_) waiter->timer.cancel();
+  for (Place& place : waiters_) place.timer->cancel();
 }
 
 void Admission::release() noexcept {
@@ -70,11 +75,11 @@ void Admission::release() noexcept {
 
 void Admission::grant() noexcept {
   while (!closed_ && in_flight_ < params_.limit && !waiters_.empty()) {
-    Waiter& oldest = *waiters_.front();
+    Waiter& oldest = *waiters_.front().waiter;
     oldest.leave();
     oldest.permit.emplace(*this);
     ++in_flight_;
-    oldest.timer.cancel();
+    oldest.timer().cancel();
   }
 }
 

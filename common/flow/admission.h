@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <list>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -15,6 +16,8 @@ namespace pilotlight {
 ///
 /// At most `limit` permits exist at once. Callers beyond that wait, first come first served, in a
 /// queue of at most `queue_depth`; callers beyond that are refused at once. Both bounds are exact.
+///
+/// Allocates nothing for a waiter once as many have waited at once before.
 ///
 /// One shard owns an Admission and makes every call to it. It must outlive its permits.
 class Admission {
@@ -65,6 +68,10 @@ class Admission {
 
  private:
   struct Waiter;  // lives in the frame of a suspended acquire()
+  struct Place {
+    Waiter* waiter;
+    std::unique_ptr<Timer> timer;
+  };
 
   void release() noexcept;
   void grant() noexcept;
@@ -73,7 +80,9 @@ class Admission {
   Params params_;
   bool closed_ = false;
   std::uint32_t in_flight_ = 0;
-  std::list<Waiter*> waiters_;  // front is oldest
+  std::list<Place> waiters_;  // front is oldest
+  std::list<Place> granted_;  // have left the queue, and are about to run
+  std::list<Place> spare_;    // of waits that are over: no more than ever waited at once
 };
 
 }  // namespace pilotlight

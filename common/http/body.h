@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string_view>
 
@@ -11,8 +12,9 @@ namespace pilotlight::http {
 /// Finds the end of one message body in the bytes of its connection, without copying any.
 ///
 /// Chunked bodies pass as they came, extensions and trailers included, so that a proxy forwards
-/// them byte for byte; the scanner is strict (RFC 9112, section 7.1: hexadecimal sizes, CRLF only)
-/// and accepts a piece that ends anywhere. Pure, allocates nothing.
+/// them byte for byte; the scanner is strict (RFC 9112, section 7.1: hexadecimal sizes of at most
+/// 16 digits, CRLF only, no control bytes, no framing or Host in trailers) and accepts a piece that
+/// ends anywhere. Pure, allocates nothing.
 class BodyScanner {
  public:
   BodyScanner() = default;
@@ -36,15 +38,16 @@ class BodyScanner {
 
  private:
   enum class State : std::uint8_t {
-    size_first,    // the first digit of a chunk size
-    size,          // further digits
-    extension,     // `;...` up to CR
-    size_lf,       // the LF behind a size
-    data,          // left_ bytes of payload
-    data_cr,       // CRLF behind the payload
+    size_first,  // the first digit of a chunk size
+    size,        // further digits
+    extension,   // `;...` up to CR
+    size_lf,     // the LF behind a size
+    data,        // left_ bytes of payload
+    data_cr,     // CRLF behind the payload
     data_lf,
-    trailer_start,  // the first byte of a trailer line, or the final CR
-    trailer,        // inside a trailer line
+    trailer_start,  // the first byte of a trailer's name, or the final CR
+    trailer_name,   // up to the colon
+    trailer,        // its value
     trailer_lf,
     final_lf,
   };
@@ -52,11 +55,16 @@ class BodyScanner {
   [[nodiscard]] Result<> step(char c) noexcept;
   [[nodiscard]] Result<> size_digit(char c) noexcept;
   [[nodiscard]] Result<> size_ended(char c) noexcept;
+  [[nodiscard]] Result<> text(char c, State behind) noexcept;
+  [[nodiscard]] Result<> trailer_name(char c) noexcept;
 
   Framing framing_ = Framing::none;
   State state_ = State::size_first;
   std::uint64_t left_ = 0;
-  std::uint32_t line_ = 0;  // bytes of extensions and trailers so far
+  std::uint32_t line_ = 0;   // bytes of extensions and trailers so far
+  std::uint8_t digits_ = 0;  // of the present chunk size
+  std::uint8_t name_size_ = 0;
+  std::array<char, 18> name_{};  // the trailer's name, as far as the forbidden ones are long
   bool done_ = true;
 };
 

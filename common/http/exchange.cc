@@ -12,6 +12,26 @@ constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 /// A bounce's own body: a line of text. More than this is not one of ours.
 constexpr std::size_t kBounceBytesMax = 4096;
 
+/// Ends a write between two of its steps: a cancel that comes there finds nothing to end.
+class UntilEnding {
+ public:
+  explicit UntilEnding(const Exchange& exchange) noexcept : exchange_(&exchange) {}
+  std::size_t operator()(const ErrorCode& ec, std::size_t) const noexcept {
+    return ec || exchange_->ending() ? 0 : ReadBuffer::kLimit;
+  }
+
+ private:
+  const Exchange* exchange_;
+};
+
+/// Whether servers are known that answer such a request without looking at its body (CL.0): those
+/// that expect none with its method, and those that were asked to refuse before it comes.
+bool body_may_be_ignored(const RequestHead& head, const ExchangePlan& plan) noexcept {
+  if (head.framing == Framing::none || plan.upstream_admits) return false;
+  if (head.is_head || head.method == "GET") return true;
+  return head.has(FieldKind::expect) && plan.edit.expect == ExpectEdit::keep;
+}
+
 /// How long a client may still send into a tunnel that the upstream has closed.
 constexpr std::chrono::seconds kTunnelEnd{1};
 
@@ -48,7 +68,15 @@ Exchange::Exchange(ServerConnection& down, UpstreamConnection& up, const Exchang
       to_head_request_(down.head().is_head),
       http10_(down.head().version == 10),
       client_waits_(down.head().expects_continue),
-      keep_downstream_(down.head().keep_alive) {}
+      body_may_stay_(body_may_be_ignored(down.head(), plan)),
+      keep_downstream_(down.head().keep_alive) {
+  if (down.head().upgrade) upgrade_ = down.head().value(FieldKind::upgrade);
+}
+
+bool Exchange::switches_as_asked() const noexcept {
+  if (body_ == Body::held || !request_body_.done()) return false;  // that is no tunnel's to carry
+  return up_.head().upgrade && has_token(upgrade_, up_.head().value(FieldKind::upgrade));
+}
 
 ErrorCode Exchange::interrupted() const noexcept {
   switch (down_.interruption().cause()) {
@@ -84,6 +112,9 @@ Task<ExchangeEnd> Exchange::run(FirstByteHook on_first_byte) {
       const auto room = up_.in().prepare();
       if (room.size() > 0) co_await up_.receive(room, got);
       step = room.size() > 0 ? received(got) : Result<>(FlowError::head_too_large);
+    } else if (up_.head().status == 101 && !switches_as_asked()) {
+      // A switch that nobody asked for would make everything behind it invisible to this hop.
+      step = FlowError::upstream_failed;
     } else if (up_.head().interim() && up_.head().status != 101) {
       step = co_await pass_interim();
       if (step) up_.in().consume(*used);
@@ -112,17 +143,16 @@ Task<ExchangeEnd> Exchange::run(FirstByteHook on_first_byte) {
 }
 
 ExchangeEnd Exchange::finish() {
-  if (body_ == Body::uploading && !request_body_.done()) {
-    keep_downstream_ = false;
-    end_.keep_upstream = false;
-  }
+  // A body that was read to its end may still have lost its last bytes on the way up.
+  const bool cut_short = body_ == Body::uploading && !upload_whole_;
+  if (cut_short) keep_downstream_ = false;
   if (end_.error) {
     const ErrorCode cause = interrupted();
     if (cause) end_.error = cause;
   } else if (end_.answered && end_.status != 101) {
     // Bytes behind the answer: nobody asked for them.
-    end_.keep_upstream = up_.head().keep_alive && up_.in().empty() &&
-                         (body_ != Body::uploading || request_body_.done());
+    end_.keep_upstream =
+        up_.head().keep_alive && up_.in().empty() && !body_may_stay_ && !cut_short;
   }
   if (end_.error || !keep_downstream_) down_.close_after();
   return std::move(end_);
@@ -164,7 +194,8 @@ Result<> Exchange::begin_request() {
 }
 
 Task<Result<>> Exchange::send_unsent_up() {
-  const auto [ec, n] = co_await asio::async_write(up_.stream(), asio::buffer(unsent_), use_tuple);
+  const auto [ec, n] = co_await asio::async_write(
+      up_.stream(), asio::buffer(unsent_.data(), unsent_.size()), UntilEnding(*this), use_tuple);
   up_.sent(n);
   unsent_.clear();
   if (interrupted()) co_return interrupted();
@@ -188,6 +219,7 @@ Task<Result<>> Exchange::release_body() {
   body_ = Body::uploading;
   const ErrorCode ec = co_await write_upstream(down_.early_body().substr(0, early_));
   if (ec) co_return ec;
+  if (interrupted()) co_return interrupted();
   start_upload(upload());
   co_return Result<>();
 }
@@ -196,7 +228,7 @@ void Exchange::start_upload(Task<> task) {
   down_.release_request(early_);
   released_ = true;
   upload_running_ = true;
-  upload_ended_.emplace(down_.parts().clock);
+  upload_ended_ = &down_.fresh_event();
   down_.parts().scope.spawn(std::move(task));
 }
 
@@ -207,9 +239,10 @@ Task<ErrorCode> Exchange::write_upstream(std::string_view bytes) {
   if (written.error) co_return written.error;
   bytes.remove_prefix(written.bytes);
   if (bytes.empty()) co_return ErrorCode();
-  const auto [ec, n] =
-      co_await asio::async_write(up_.stream(), asio::buffer(bytes.data(), bytes.size()), use_tuple);
+  const auto [ec, n] = co_await asio::async_write(
+      up_.stream(), asio::buffer(bytes.data(), bytes.size()), UntilEnding(*this), use_tuple);
   up_.sent(n);
+  if (!ec && n < bytes.size()) co_return asio::error::operation_aborted;
   co_return ec;
 }
 
@@ -233,6 +266,7 @@ Task<> Exchange::upload() {
     const ErrorCode ec = co_await write_upstream(in.view().substr(0, *taken));
     if (ec) break;  // the upstream reads no more; its answer may still come
     in.consume(*taken);
+    upload_whole_ = request_body_.done();
   }
   upload_running_ = false;
   upload_ended_->set();
@@ -257,6 +291,7 @@ Result<> Exchange::received(const IoResult& got) {
 
 Task<Result<>> Exchange::read_upstream() {
   if (interrupted()) co_return interrupted();
+  if (end_.error) co_return end_.error;
   const auto room = up_.in().prepare();
   if (room.size() == 0) co_return FlowError::head_too_large;
   for (;;) {
@@ -272,14 +307,16 @@ Task<Result<>> Exchange::write_downstream(std::string_view bytes) {
   if (now.error) co_return interrupted() ? interrupted() : ErrorCode(FlowError::downstream_gone);
   bytes.remove_prefix(now.bytes);
   if (bytes.empty()) co_return Result<>();
-  const auto [ec, n] = co_await down_.stream().write(asio::buffer(bytes.data(), bytes.size()));
+  const auto [ec, n] = co_await down_.stream().write(asio::buffer(bytes.data(), bytes.size()),
+                                                     UntilEnding(*this));
   if (interrupted()) co_return interrupted();
-  if (ec) co_return FlowError::downstream_gone;
+  if (ec || n < bytes.size()) co_return FlowError::downstream_gone;
   co_return Result<>();
 }
 
 Task<Result<>> Exchange::pass_interim() {
   if (up_.head().status == 100) {
+    body_may_stay_ = false;
     if (body_ == Body::held) co_return co_await release_body();
     if (plan_.swallow_continue || !client_waits_) co_return Result<>();
     client_waits_ = false;
@@ -380,8 +417,9 @@ Task<Result<>> Exchange::relay_answer() {
 }
 
 Task<Result<>> Exchange::tunnel() {
+  while (upload_running_) co_await upload_ended_->wait(TimePoint::max());  // its last write
   upload_running_ = true;
-  upload_ended_.emplace(down_.parts().clock);
+  upload_ended_ = &down_.fresh_event();
   down_.parts().scope.spawn(tunnel_up());
   for (;;) {
     const Result<> more = co_await read_upstream();

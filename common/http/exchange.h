@@ -1,6 +1,5 @@
 #pragma once
 
-#include <optional>
 #include <string>
 
 #include "common/async/event.h"
@@ -59,6 +58,11 @@ class Exchange {
 
   [[nodiscard]] Task<ExchangeEnd> run(FirstByteHook on_first_byte);
 
+  /// Whether what is being written had better stop.
+  [[nodiscard]] bool ending() const noexcept {
+    return upload_stopped_ || down_.interruption().raised();
+  }
+
  private:
   enum class Body : std::uint8_t { complete, uploading, held };
 
@@ -67,6 +71,7 @@ class Exchange {
   [[nodiscard]] Result<> begin_answer();
   [[nodiscard]] Result<> received(const IoResult& got);
   [[nodiscard]] bool bounced() const noexcept;
+  [[nodiscard]] bool switches_as_asked() const noexcept;
   void note_failure(ErrorCode error);
   [[nodiscard]] ExchangeEnd finish();
 
@@ -100,12 +105,15 @@ class Exchange {
   bool to_head_request_;
   bool http10_;
   bool client_waits_;           // the client sent Expect: 100-continue and got no 100 yet
+  bool body_may_stay_;          // the upstream may answer, and take the unread body for a request
   bool keep_downstream_ = true;
   bool released_ = false;       // the request's bytes have been given back to the buffer
   bool plain_ = false;          // the answer goes down without its chunks
   bool upload_stopped_ = false; // by us, or by an upstream that reads no more
   bool upload_running_ = false;
-  std::optional<Event> upload_ended_;  // made when an upload starts
+  bool upload_whole_ = false;   // every byte of the body has been written
+  Event* upload_ended_ = nullptr;  // the connection's, while there is a second coroutine
+  std::string upgrade_;            // what the client asked to switch to
 };
 
 }  // namespace pilotlight::http

@@ -8,14 +8,44 @@ namespace pilotlight::http {
 namespace {
 
 /// Every value of a field, joined as one list.
-std::string joined(const Head& head, FieldKind kind) {
-  std::string all;
+void join(const Head& head, FieldKind kind, std::string& all) {
+  all.clear();
   for (const Field& f : head.fields) {
     if (f.kind != kind) continue;
     if (!all.empty()) all += ", ";
     all += f.value;
   }
-  return all;
+}
+
+void append_node(std::string& to, std::string_view element) {
+  const bool v6 = element.find(':') != std::string_view::npos;
+  to += v6 ? "for=\"[" : "for=";
+  to += element;
+  if (v6) to += "]\"";
+}
+
+void append_forwarded(std::string& to, std::string_view xff, std::string_view host,
+                      std::string_view proto) {
+  std::string_view separator;
+  if (!xff.empty()) {
+    append_node(to, next_element(xff));
+    separator = ";";
+  }
+  if (!host.empty()) {
+    to += separator;
+    to += "host=";
+    to += host;
+    separator = ";";
+  }
+  if (!proto.empty()) {
+    to += separator;
+    to += "proto=";
+    to += proto;
+  }
+  while (!xff.empty()) {
+    to += ", ";
+    append_node(to, next_element(xff));
+  }
 }
 
 std::size_t first_line_end(std::string_view text) { return text.find("\r\n"); }
@@ -29,21 +59,7 @@ bool framing_field(std::string_view name) {
 
 std::string forwarded_value(std::string_view xff, std::string_view host, std::string_view proto) {
   std::string value;
-  const auto append = [&value](std::string_view separator, std::string_view name,
-                               std::string_view element) {
-    value += separator;
-    value += name;
-    value += element;
-  };
-  const auto node = [](std::string_view element) {
-    if (element.find(':') == std::string_view::npos) return std::string(element);
-    return "\"[" + std::string(element) + "]\"";
-  };
-  const bool has_nodes = !xff.empty();
-  if (has_nodes) append("", "for=", node(next_element(xff)));
-  if (!host.empty()) append(value.empty() ? "" : ";", "host=", host);
-  if (!proto.empty()) append(value.empty() ? "" : ";", "proto=", proto);
-  while (!xff.empty()) append(", ", "for=", node(next_element(xff)));
+  append_forwarded(value, xff, host, proto);
   return value;
 }
 
@@ -102,18 +118,19 @@ void OutgoingHead::edit_host(const RequestHead& head, const RequestEdit& edit) {
 
 void OutgoingHead::add_forwarded(const RequestHead& head, const RequestEdit& edit) {
   const bool last_hop = edit.next_host.empty();
-  const bool forwarded_before = head.has(FieldKind::x_forwarded_for) ||
-                                head.has(FieldKind::x_forwarded_host) ||
-                                head.has(FieldKind::x_forwarded_proto);
-  std::string xff;
-  if (forwarded_before) xff = joined(head, FieldKind::x_forwarded_for);
-  if (forwarded_before && last_hop && !head.has(FieldKind::forwarded)) {
-    const std::string value = forwarded_value(xff, head.value(FieldKind::x_forwarded_host),
-                                              head.value(FieldKind::x_forwarded_proto));
-    if (!value.empty()) add("Forwarded", value);
+  list_.clear();
+  if (head.has(FieldKind::x_forwarded_for)) join(head, FieldKind::x_forwarded_for, list_);
+  if (last_hop && !head.has(FieldKind::forwarded)) {
+    const std::string_view host = head.value(FieldKind::x_forwarded_host);
+    const std::string_view proto = head.value(FieldKind::x_forwarded_proto);
+    if (!list_.empty() || !host.empty() || !proto.empty()) {
+      added_ += "Forwarded: ";
+      append_forwarded(added_, list_, host, proto);
+      added_ += "\r\n";
+    }
   }
   added_ += "X-Forwarded-For: ";
-  if (!xff.empty()) added_.append(xff).append(", ");
+  if (!list_.empty()) added_.append(list_).append(", ");
   added_.append(edit.peer).append("\r\n");
 }
 

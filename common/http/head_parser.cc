@@ -4,6 +4,7 @@
 #include <limits>
 #include <optional>
 
+#include "common/http/authority.h"
 #include "common/http/head_grammar.h"
 #include "common/http/read_buffer.h"
 
@@ -72,7 +73,8 @@ bool read_connection(Head& head) noexcept {
     }
   }
   head.keep_alive = !says_close && (head.version == 11 || says_keep_alive);
-  head.upgrade = says_upgrade && head.has(FieldKind::upgrade) && head.version == 11;
+  head.upgrade = says_upgrade && head.has(FieldKind::upgrade) && head.version == 11 &&
+                 upgrade_leaves_http(head.value(FieldKind::upgrade));
   return true;
 }
 
@@ -199,7 +201,7 @@ Result<std::size_t> parse_request(std::string_view bytes, RequestHead& head) {
   const Result<> framed = read_framing(head, Framing::none);
   if (!framed) return framed.error();
   const bool no_host = head.version == 11 && !head.has(FieldKind::host);
-  if (no_host || head.repeats(FieldKind::host)) return FlowError::bad_message;
+  if (no_host || head.repeats(FieldKind::host) || !host_is_clear(head)) return FlowError::bad_message;
   if (head.framing == Framing::length && head.content_length == 0) head.framing = Framing::none;
   if (!read_connection(head)) return FlowError::bad_message;
   head.expects_continue = head.has(FieldKind::expect) && head.version == 11 &&

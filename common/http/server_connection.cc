@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 #include "common/base/log.h"
 #include "common/http/head_parser.h"
@@ -14,6 +15,14 @@ using namespace std::chrono_literals;
 constexpr Duration kReplyTime = 5s;   // for an answer of our own to be taken
 constexpr Duration kLingerTime = 1s;  // for a client to notice that it should stop sending
 constexpr std::size_t kLingerBytes = 512 * 1024;
+
+/// Ends what waits on a stream, and whatever would wait next: a cancel alone can come between two
+/// steps of one write, and be lost.
+void give_up(void* stream) noexcept {
+  ErrorCode ignored;  // it ends either way
+  static_cast<TcpStream*>(stream)->shutdown(tcp::socket::shutdown_both, ignored);
+  cancel_stream(stream);
+}
 
 }  // namespace
 
@@ -133,6 +142,12 @@ void ServerConnection::restart_idle_clock() {
   deadline_.set(std::min(latest_, parts_.clock.now() + idle_limit_));
 }
 
+Event& ServerConnection::fresh_event() {
+  if (!event_) event_.emplace(parts_.clock);
+  event_->reset();
+  return *event_;
+}
+
 bool ServerConnection::end_request() noexcept {
   watches_moves_ = false;
   deadline_.clear();
@@ -145,6 +160,7 @@ Task<Result<>> ServerConnection::reply(const LocalReply& answer, bool close) {
   watches_moves_ = false;
   deadline_.clear();
   interruption_.clear_deadline();
+  std::string bytes;
   if (head_bytes_ > 0) {
     // Go on only when the whole body is here; else what follows cannot be told from a request.
     BodyScanner body(head_);
@@ -155,15 +171,17 @@ Task<Result<>> ServerConnection::reply(const LocalReply& answer, bool close) {
     const bool http10 = head_.version == 10;
     if (taken) release_request(*taken);
     last_ = last_ || close;
-    const std::string bytes = answer.serialize(with_body, last_, http10);
-    deadline_.set(parts_.clock.now() + kReplyTime);
-    const auto [ec, n] = co_await stream_.write(asio::buffer(bytes));
-    deadline_.clear();
-    if (ec) co_return ec;
+    bytes = answer.serialize(with_body, last_, http10);
   } else {
     last_ = true;
-    const std::string bytes = answer.serialize(true, true, false);
-    const auto [ec, n] = co_await stream_.write(asio::buffer(bytes));
+    bytes = answer.serialize(true, true, false);
+  }
+  {
+    // A clock of its own: a client that has left by half may leave this answer unread for ever.
+    Deadline patience(parts_.deadlines, &give_up, &stream_.tcp());
+    patience.set(parts_.clock.now() + kReplyTime);
+    const auto [ec, n] = co_await stream_.write(asio::buffer(std::as_const(bytes)));
+    if (ec) last_ = true;
     if (ec) co_return ec;
   }
   if (last_) co_await linger();
@@ -177,17 +195,16 @@ void ServerConnection::close_when_idle() noexcept {
 }
 
 Task<> ServerConnection::linger() {
-  const Interruption::Target target(interruption_, &cancel_stream, &stream_.tcp());
-  deadline_.set(parts_.clock.now() + kLingerTime);
+  Deadline patience(parts_.deadlines, &give_up, &stream_.tcp());
+  patience.set(parts_.clock.now() + kLingerTime);
   ErrorCode ec = co_await stream_.shutdown_send();
   std::size_t read = 0;
-  while (!ec && read < kLingerBytes && interruption_.cause() != Cause::deadline) {
+  while (!ec && read < kLingerBytes) {
     in_.consume(in_.size());
     auto [error, n] = co_await stream_.read_some(in_.prepare());
     ec = error;
     read += n;
   }
-  deadline_.clear();
 }
 
 Task<> ServerConnection::finish() {

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "common/async/deadline_queue.h"
+#include "common/async/event.h"
 #include "common/async/interruption.h"
 #include "common/async/scope.h"
 #include "common/http/body.h"
@@ -88,6 +89,10 @@ class ServerConnection {
   /// From here on a half-close of the client is data, not a leave: it passes through.
   void enter_tunnel() noexcept { tunnel_ = true; }
 
+  /// The event that ends a request's second coroutine: one for the life of the connection, new for
+  /// each request.
+  [[nodiscard]] Event& fresh_event();
+
   /// No further request on this connection.
   void close_after() noexcept { last_ = true; }
   [[nodiscard]] bool last() const noexcept { return last_; }
@@ -132,6 +137,7 @@ class ServerConnection {
   TimePoint latest_ = TimePoint::max();  // of the present request, whatever moves
   Duration idle_limit_{};                // zero: no idle clock
   bool watches_moves_ = false;
+  std::optional<Event> event_;
   std::string peer_address_;
   tcp::endpoint local_;
   bool idle_ = false;

@@ -8,6 +8,12 @@
 #include "common/net/socket_facts.h"
 
 namespace pilotlight::http {
+namespace {
+
+/// No server waits less for the next request: gunicorn's 2 s are the shortest that is common.
+constexpr std::chrono::milliseconds kShortestTimeout{100};
+
+}  // namespace
 
 void UpstreamConnection::watch() {
   leave_.emplace(parts_.leaves, stream_.native_handle(), &UpstreamConnection::on_finished, this);
@@ -15,6 +21,10 @@ void UpstreamConnection::watch() {
 
 void UpstreamConnection::on_finished(void* self) noexcept {
   auto& connection = *static_cast<UpstreamConnection*>(self);
+  if (connection.idles_in_ != nullptr) {
+    connection.idles_in_->closed_while_idle(connection);
+    return;  // it is gone
+  }
   connection.finished_ = true;
   connection.look_again_ = true;
   cancel_stream(&connection.stream_);
@@ -76,15 +86,22 @@ std::optional<UpstreamPool::Checkout> UpstreamPool::take_idle(TimePoint now) {
       idle_.clear();  // all others are older
       return std::nullopt;
     }
-    if (!last->finished_ && idle_and_open(last->stream_.native_handle())) {
+    last->idles_in_ = nullptr;
+    if (idle_and_open(last->stream_.native_handle())) {
       return std::make_optional<Checkout>(*this, std::move(last));
     }
-    // It was closed while it idled, after at most the time since it was put back.
-    const Duration kept = keep_time(last->head_);
-    const Duration idled = kept - (last->idle_until_ - now);
-    shortest_close_ = std::min(shortest_close_, std::max<Duration>(idled, std::chrono::milliseconds(2)));
+    learn(now - last->idle_since_);
   }
   return std::nullopt;
+}
+
+void UpstreamPool::closed_while_idle(UpstreamConnection& connection) noexcept {
+  learn(parts_.clock.now() - connection.idle_since_);
+  std::erase_if(idle_, [&connection](const auto& idle) { return idle.get() == &connection; });
+}
+
+void UpstreamPool::learn(Duration idled) noexcept {
+  if (idled >= kShortestTimeout) shortest_close_ = std::min(shortest_close_, idled);
 }
 
 Duration UpstreamPool::keep_time(const ResponseHead& last) const noexcept {
@@ -99,12 +116,14 @@ Duration UpstreamPool::keep_time(const ResponseHead& last) const noexcept {
 }
 
 void UpstreamPool::put_back(std::unique_ptr<UpstreamConnection> connection, TimePoint now) {
-  if (params_.idle_limit == 0) return;
+  if (params_.idle_limit == 0 || connection->finished_) return;
   const bool crowded = idle_.size() >= params_.idle_limit;
   if (crowded || (!idle_.empty() && idle_.front()->idle_until_ <= now)) drop_old(now);
   connection->reused_ = true;
   connection->in_.rest();
+  connection->idle_since_ = now;
   connection->idle_until_ = now + keep_time(connection->head_);
+  connection->idles_in_ = this;
   idle_.push_back(std::move(connection));
 }
 
@@ -127,6 +146,7 @@ Task<Result<UpstreamPool::Checkout>> UpstreamPool::take(TimePoint deadline,
     fresh->watch();
     co_return Checkout(*this, std::move(fresh));
   }
+  if (dialed.error() == asio::error::connection_refused) shortest_close_ = Duration::max();
   switch (interruption.cause()) {
     case Cause::left: co_return FlowError::downstream_gone;
     case Cause::deadline: co_return FlowError::deadline_exceeded;

@@ -13,6 +13,8 @@
 
 namespace pilotlight::http {
 
+class UpstreamPool;
+
 /// One connection to an upstream, and what is known about how far the present request got on it.
 class UpstreamConnection {
  public:
@@ -71,7 +73,9 @@ class UpstreamConnection {
   bool look_again_ = false;  // a read was ended for that
   std::uint64_t sent_ = 0;         // payload bytes written since the connection was opened
   std::uint64_t sent_before_ = 0;  // of these, before the present request
+  TimePoint idle_since_{};
   TimePoint idle_until_{};
+  UpstreamPool* idles_in_ = nullptr;  // who is told that it ended
   bool reused_ = false;
   std::optional<LeaveWatch::Entry> leave_;  // last: goes before the descriptor closes
 };
@@ -80,7 +84,9 @@ class UpstreamConnection {
 ///
 /// A connection is checked for an end of file when it is taken. It is kept 4 s by default
 /// (MLServer's server closes at 5), less when the upstream says so (`Keep-Alive: timeout`), and at
-/// most half as long as the shortest idle time after which the upstream was seen to close.
+/// most half as long as the shortest idle time after which the upstream was seen to close: the
+/// pool is told the moment it does. A close within 100 ms is a server that ends, not one that waits
+/// no longer, and what was learned is forgotten when a connect is refused: then another one comes.
 class UpstreamPool {
  public:
   struct Params {
@@ -116,6 +122,9 @@ class UpstreamPool {
   /// downstream_gone.
   [[nodiscard]] Task<Result<Checkout>> take(TimePoint deadline, Interruption& interruption);
 
+  /// An idle connection of ours was closed by the upstream: `connection` is destroyed.
+  void closed_while_idle(UpstreamConnection& connection) noexcept;
+
   /// Closes what idles.
   void clear() noexcept { idle_.clear(); }
   [[nodiscard]] std::size_t idle() const noexcept { return idle_.size(); }
@@ -124,6 +133,7 @@ class UpstreamPool {
  private:
   void put_back(std::unique_ptr<UpstreamConnection> connection, TimePoint now);
   void drop_old(TimePoint now);
+  void learn(Duration idled) noexcept;
   [[nodiscard]] Duration keep_time(const ResponseHead& last) const noexcept;
 
   ShardParts& parts_;

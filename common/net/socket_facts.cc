@@ -23,7 +23,10 @@ std::optional<std::uint64_t> bytes_acked(int descriptor) noexcept {
 
 bool idle_and_open(int descriptor) noexcept {
   char byte = 0;
-  const ssize_t n = recv(descriptor, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  ssize_t n = 0;
+  do {
+    n = recv(descriptor, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  } while (n < 0 && errno == EINTR);
   return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 

@@ -42,6 +42,10 @@ Task<Transport::Transfer> Transport::read_secure(asio::mutable_buffer room) {
   }
 }
 
+Task<Transport::Transfer> Transport::write_whole_secure(asio::const_buffer bytes) {
+  co_return co_await write_secure(std::span<const asio::const_buffer>(&bytes, 1));
+}
+
 Task<Transport::Transfer> Transport::write_secure(std::span<const asio::const_buffer> buffers) {
   const std::size_t total = asio::buffer_size(buffers);
   std::size_t sent = 0;

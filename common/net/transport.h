@@ -54,6 +54,14 @@ class Transport {
         std::span<const asio::const_buffer>(first, static_cast<std::size_t>(count)));
   }
 
+  /// The same, for as long as `more` allows: it is asked between two steps, as Asio's completion
+  /// conditions are. With TLS it is not asked.
+  template <class Condition>
+  [[nodiscard]] Task<Transfer> write(asio::const_buffer bytes, Condition more) {
+    if (tls_ == nullptr) return asio::async_write(tcp_, bytes, more, use_tuple);
+    return write_whole_secure(bytes);
+  }
+
   /// Writes what the socket takes now and never waits; nothing with TLS, where write() does it.
   [[nodiscard]] IoResult write_now(std::string_view first, std::string_view second = {}) noexcept {
     if (tls_ == nullptr) return pilotlight::write_now(tcp_, first, second);
@@ -80,6 +88,7 @@ class Transport {
 
  private:
   [[nodiscard]] Task<Transfer> read_secure(asio::mutable_buffer room);
+  [[nodiscard]] Task<Transfer> write_whole_secure(asio::const_buffer bytes);
   [[nodiscard]] Task<Transfer> write_secure(std::span<const asio::const_buffer> buffers);
 
   TcpStream tcp_;

@@ -80,6 +80,7 @@ TEST(ProxyConfig, OptionalOnesAreRead) {
   environment["PILOTLIGHT_STATS_LISTEN"] = "[::1]:0";
   environment["PILOTLIGHT_AUTOSCALER"] = "127.9.9.3:9444";
   environment["PILOTLIGHT_HOLD_PERMIT"] = "until-answered";
+  environment["PILOTLIGHT_APP_DOWN"] = "wait";
   environment["PILOTLIGHT_LOG_LEVEL"] = "debug";
   environment["SOMETHING_ELSE"] = "is ignored";
   const auto config = load_proxy_config(source(environment));
@@ -94,6 +95,7 @@ TEST(ProxyConfig, OptionalOnesAreRead) {
   ASSERT_TRUE(config->autoscaler);
   EXPECT_EQ(config->autoscaler->port(), 9444);
   EXPECT_TRUE(config->hold_permit_until_answered);
+  EXPECT_TRUE(config->wait_for_app);
   EXPECT_EQ(config->log_level, "debug");
 }
 
@@ -119,6 +121,8 @@ TEST(ProxyConfig, WrongValuesAreNamed) {
   }
   EXPECT_EQ(problem_with("PILOTLIGHT_HOLD_PERMIT", "always"),
             "PILOTLIGHT_HOLD_PERMIT: got \"always\", expected until-closed or until-answered");
+  EXPECT_EQ(problem_with("PILOTLIGHT_APP_DOWN", "hide"),
+            "PILOTLIGHT_APP_DOWN: got \"hide\", expected refuse or wait");
   EXPECT_EQ(problem_with("PILOTLIGHT_LOG_LEVEL", "loud"),
             "PILOTLIGHT_LOG_LEVEL: got \"loud\", expected error, warn, info, debug or trace");
   EXPECT_EQ(problem_with("SERVING_READINESS_PROBE", "{}"),

@@ -60,10 +60,28 @@ TEST(BodyScanner, RefusesWhatIsNotAChunk) {
   const char* const bad[] = {"\r\n",          "g\r\n",       "-1\r\n",   " 1\r\na\r\n",
                              "1\na\r\n",      "1\r\nab\r\n", "1 \r\na",  "0x1\r\na",
                              "fffffffffffffffff\r\n", "1;x\n",  "0\r\nX: 1\n\r\n", "0\r\n\n",
-                             "1\r\na\n",      "1\r\r\n"};
+                             "1\r\na\n",      "1\r\r\n",   "1;\x01\r\n", "1;\x7f\r\n",
+                             "00000000000000001\r\n"};
   for (const char* text : bad) {
     BodyScanner body(chunked());
     EXPECT_FALSE(body.scan(text)) << text;
+  }
+}
+
+TEST(BodyScanner, RefusesTrailersThatSomebodyCouldReadDifferently) {
+  const char* const bad[] = {"Content-Length: 5\r\n", "transfer-encoding: chunked\r\n",
+                             "HOST: b\r\n",           "X : y\r\n",
+                             ": y\r\n",               "GET / HTTP/1.1\r\n",
+                             "X: y\r\n z\r\n",        "X\r\n",
+                             "X: \x01\r\n"};
+  for (const char* trailer : bad) {
+    BodyScanner body(chunked());
+    EXPECT_FALSE(body.scan("0\r\n" + std::string(trailer) + "\r\n")) << trailer;
+  }
+  for (const char* trailer : {"Content-Length-2: 5\r\n", "X-Host: b\r\nHosts: c\r\n", "X:\r\n"}) {
+    BodyScanner body(chunked());
+    EXPECT_TRUE(body.scan("0\r\n" + std::string(trailer) + "\r\n")) << trailer;
+    EXPECT_TRUE(body.done()) << trailer;
   }
 }
 

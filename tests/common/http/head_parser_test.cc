@@ -41,7 +41,7 @@ TEST(HeadParser, FindsWhatAHopNeedsWhereItStands) {
 }
 
 TEST(HeadParser, AnEveryPrefixOfAHeadIsIncompleteNeverWrong) {
-  const std::string text = "GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: b\r\n\r\n";
+  const std::string text = "\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\nUser-Agent: b\r\n\r\n";
   RequestHead head;
   for (std::size_t n = 0; n < text.size(); ++n) {
     const auto used = parse_request(std::string_view(text).substr(0, n), head);
@@ -79,6 +79,37 @@ TEST(HeadParser, RefusesWhatTwoHopsCouldFrameDifferently) {
   EXPECT_EQ(refusal("GET / HTTP/1.1\nHost: a\n\n\r\n\r\n"), bad) << "bare LF";
   EXPECT_EQ(refusal("GET /\r\nHost: a\r\n\r\n"), bad) << "HTTP/0.9";
   EXPECT_EQ(refusal("GET / HTTP/2.0\r\nHost: a\r\n\r\n"), bad);
+}
+
+TEST(HeadParser, RefusesWhatTwoHopsCouldAddressDifferently) {
+  const ErrorCode bad = FlowError::bad_message;
+  for (const char* host : {"a b", "a, b", "a/b", "b@a", "a#b", "a\\b", "\xe9"}) {
+    EXPECT_EQ(refusal("GET / HTTP/1.1\r\nHost: " + std::string(host) + "\r\n\r\n"), bad) << host;
+  }
+  for (const char* host : {"", "a", "a:80", "[::1]:80", "a-b.c_d~e", "%41"}) {
+    EXPECT_EQ(refusal("GET / HTTP/1.1\r\nHost: " + std::string(host) + "\r\n\r\n"), ErrorCode()) << host;
+  }
+  EXPECT_EQ(refusal("GET http://a/ HTTP/1.1\r\nHost: A\r\n\r\n"), ErrorCode());
+  EXPECT_EQ(refusal("GET HTTPS://a:1?x HTTP/1.1\r\nHost: a:1\r\n\r\n"), ErrorCode());
+  EXPECT_EQ(refusal("GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n"), bad);
+  EXPECT_EQ(refusal("GET http:///x HTTP/1.1\r\nHost:\r\n\r\n"), bad);
+  EXPECT_EQ(refusal("GET ftp://a/ HTTP/1.1\r\nHost: a\r\n\r\n"), bad);
+  EXPECT_EQ(refusal("GET x HTTP/1.1\r\nHost: a\r\n\r\n"), bad);
+  EXPECT_EQ(refusal("GET * HTTP/1.1\r\nHost: a\r\n\r\n"), bad);
+  EXPECT_EQ(refusal("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"), ErrorCode());
+  EXPECT_EQ(refusal("CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n"), bad);
+  EXPECT_EQ(refusal("GET / HTTP/1.1\r\nHost: a\r\nContent-Length:\r\n\r\n"), bad);
+}
+
+TEST(HeadParser, HttpOverHttpIsNoUpgrade) {
+  const auto upgrades = [](std::string_view to) {
+    return parsed("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: " +
+                  std::string(to) + "\r\n\r\n").upgrade;
+  };
+  EXPECT_TRUE(upgrades("websocket"));
+  EXPECT_FALSE(upgrades("h2c"));
+  EXPECT_FALSE(upgrades("websocket, H2C"));
+  EXPECT_FALSE(upgrades("HTTP/2.0"));
 }
 
 TEST(HeadParser, AHeadBeyondTheLimitIsTooLargeNotEndless) {

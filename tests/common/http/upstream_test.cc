@@ -67,6 +67,24 @@ TEST_F(UpstreamPoolTest, AConnectionThatClosedWhileIdleIsNeverHandedOut) {
   EXPECT_FALSE(checkout_->reused());
 }
 
+TEST_F(UpstreamPoolTest, AnIdleCloseIsSeenWhenItComesNotWhenSomebodyLooks) {
+  take_now();
+  checkout_->keep(shard_.clock.now());
+  ASSERT_TRUE(shard_.run_until([this] { return server_.accepted() == 1; }));
+  EXPECT_EQ(pool_.idle(), 1u);
+  server_.close(0);
+  EXPECT_TRUE(shard_.run_until([this] { return pool_.idle() == 0; }));
+}
+
+TEST_F(UpstreamPoolTest, AConnectionThatClosedInUseIsNotKept) {
+  take_now();
+  ASSERT_TRUE(shard_.run_until([this] { return server_.accepted() == 1; }));
+  server_.close(0);
+  shard_.run_for(20ms);
+  checkout_->keep(shard_.clock.now());
+  EXPECT_EQ(pool_.idle(), 0u);
+}
+
 TEST_F(UpstreamPoolTest, BytesNobodyAskedForMakeAConnectionUnusable) {
   take_now();
   checkout_->keep(shard_.clock.now());

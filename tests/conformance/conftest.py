@@ -1,0 +1,20 @@
+"""Fixtures around a sidecar that runs alone."""
+import pytest
+
+from lax import App
+from sidecar import Sidecar
+
+
+@pytest.fixture(scope="module")
+def app():
+    app = App()
+    yield app
+    app.close()
+
+
+@pytest.fixture(scope="module")
+def sidecar(app):
+    """One sidecar in front of `app`; every test of the file leaves it as it was."""
+    sidecar = Sidecar(app.port, concurrency=1)
+    yield sidecar
+    sidecar.stop()
