@@ -95,7 +95,8 @@ class Running:
         for line in pathlib.Path(f"/proc/{self.pid}/status").read_text().splitlines():
             if line.startswith(field + ":"):
                 return int(line.split()[1])
-        raise RuntimeError(f"{self.name}: no {field} in its status")
+        raise RuntimeError(f"{self.name}: no {field} in its status; it has ended with "
+                           f"{self.process.poll()}: are its ports taken?")
 
     def voluntary_switches(self):
         """Of all its threads: how often one of them has gone to sleep and been woken."""
