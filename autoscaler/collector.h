@@ -66,6 +66,10 @@ class Collector {
   /// both in an activator and in a sidecar counts twice: it only tells some from none.
   [[nodiscard]] std::uint32_t present(TimePoint now) const;
 
+  /// Averages of each second's longest wait for a permit, in seconds.
+  [[nodiscard]] double stable_wait() const { return stable_wait_.average(closed_); }
+  [[nodiscard]] double panic_wait() const { return panic_wait_.average(closed_); }
+
   /// Whether a connected source has reported.
   [[nodiscard]] bool has_sources() const noexcept;
 
@@ -86,6 +90,9 @@ class Collector {
   WindowShape shape_;
   TimeWindow stable_;
   TimeWindow panic_;
+  TimeWindow stable_wait_;
+  TimeWindow panic_wait_;
+  std::uint64_t longest_wait_us_ = 0;  // since the last second was closed
   std::map<SourceId, Source> sources_;
   std::map<TimeWindow::Second, double> open_;  // seconds that are not in the windows yet
   TimeWindow::Second closed_;                  // the newest second that is in the windows

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <string>
+
+namespace pilotlight::cli {
+
+/// `pilotlight decide FILE [--check]`: takes the decisions of a recorded run again and prints them,
+/// one JSON line a tick. With `check` prints only the first one that differs from the file's, with
+/// both answers and the inputs.
+/// @return the exit code: 0; 1 for a difference; 78 for a file that cannot be read or understood.
+[[nodiscard]] int decide_file(const std::string& file, bool check);
+
+}  // namespace pilotlight::cli
