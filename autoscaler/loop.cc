@@ -153,11 +153,12 @@ void Loop::decide_on(Subject& subject, std::optional<std::uint32_t> parked, Time
 
 void Loop::apply(Subject& subject, const LoggedDecision& logged) {
   const std::int32_t desired = logged.desired();
-  const std::string text = explain(logged, subject);
-  if (log_.add(subject.view.key, logged) && file_ != nullptr) {
+  subject.desired = desired;
+  if (!log_.add(subject.view.key, logged)) return;  // as the one before, so nothing changes
+  std::string text = explain(logged, subject);
+  if (file_ != nullptr) {
     file_->append(decision_json(subject.view.key, subject.view.service, logged, text));
   }
-  subject.desired = desired;
   if (desired == logged.from()) return;
 
   if (logged.from() == 0) ++subject.wakes;
@@ -165,7 +166,7 @@ void Loop::apply(Subject& subject, const LoggedDecision& logged) {
   change.from = logged.from();
   change.to = desired;
   change.reason = logged.decision.reason;
-  change.text = text;
+  change.text = std::move(text);
   change.decided_at = logged.at;
   if (logged.seen.poke) change.poked_at = logged.at;
   log_info("scale", {{"namespace", subject.view.key.name_space},

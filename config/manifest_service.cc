@@ -80,7 +80,7 @@ void read_limits(ObjectReader& spec, Revision& revision) {
                  spec.path_of("idleTimeoutSeconds"), spec.report());
 }
 
-/// Where an annotation is written, for messages: most are on the template.
+/// Knative's annotations are on the template, at `path`; ours on the Service itself.
 void read_scaling(Revision& revision, const StringMap& on_service, const std::string& path,
                   const AutoscalerDefaults& defaults, Report& report) {
   revision.annotations = revision.template_annotations;

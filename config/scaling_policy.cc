@@ -72,7 +72,12 @@ class PolicyReader {
     const std::string& value;
   };
 
-  [[nodiscard]] std::string path(std::string_view key) const { return join(where_, key); }
+  /// Ours stand on the object itself, wherever Knative's do.
+  [[nodiscard]] std::string path(std::string_view key) const {
+    constexpr std::string_view kTemplate = "spec.template.";
+    const bool own = is_live_annotation(key) && where_.starts_with(kTemplate);
+    return join(own ? where_.substr(kTemplate.size()) : where_, key);
+  }
 
   void names() {
     for (const auto& [key, value] : annotations_) {
