@@ -63,12 +63,9 @@ json policy_of(const Policy& policy) {
 }
 
 json state_of(const DeciderState& state, TimePoint now) {
-  constexpr std::int64_t kSlotSeconds = 2;
   json delayed = json::array();
-  const std::int64_t second =
-      std::chrono::floor<std::chrono::seconds>(now.time_since_epoch()).count();
   for (const auto& [slot, desired] : state.delayed) {
-    delayed.push_back({{"ago_s", second - slot * kSlotSeconds}, {"desired", desired}});
+    delayed.push_back({{"slot", slot}, {"desired", desired}});
   }
   return {{"panic_s", since(state.panic_since, now)},
           {"max_panic", state.max_panic},
@@ -90,6 +87,7 @@ std::string decision_json(const wire::RevisionKey& revision, const std::string& 
                      {"namespace", revision.name_space},
                      {"service", service},
                      {"revision", revision.revision},
+                     {"at_ns", logged.at.time_since_epoch().count()},
                      {"from", logged.from()},
                      {"desired", logged.desired()},
                      {"reason", to_string(logged.decision.reason)},
@@ -100,6 +98,8 @@ std::string decision_json(const wire::RevisionKey& revision, const std::string& 
                      {"limited", logged.decision.limited},
                      {"excess_burst_capacity", logged.decision.excess_burst_capacity},
                      {"direct", logged.decision.direct},
+                     {"decided", logged.decision.desired.has_value()},
+                     {"leading", logged.decision.leading},
                      {"seen", seen_of(logged.seen)},
                      {"policy", policy_of(logged.policy)},
                      {"before", state_of(logged.before, logged.at)}};

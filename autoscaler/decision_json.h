@@ -4,6 +4,7 @@
 
 #include "autoscaler/decision_log.h"
 #include "common/wire/frames.h"
+#include "config/problems.h"
 
 namespace pilotlight::autoscaler {
 
@@ -13,5 +14,13 @@ namespace pilotlight::autoscaler {
 [[nodiscard]] std::string decision_json(const wire::RevisionKey& revision,
                                         const std::string& service, const LoggedDecision& logged,
                                         const std::string& text);
+
+/// Reads such a line back: decide() over it gives the decision in it again. Problems are
+/// `where: path: got X, expected Y`. Instants are exact to the nanosecond within 100 days.
+[[nodiscard]] config::Checked<LoggedDecision> read_decision(const std::string& line,
+                                                            const std::string& where);
+
+/// Whether two decisions are the same, averages to the bit (two that are no number are the same).
+[[nodiscard]] bool same(const Decision& a, const Decision& b) noexcept;
 
 }  // namespace pilotlight::autoscaler

@@ -90,7 +90,7 @@ TEST(DecisionJson, SaysAllThatWentIn) {
   EXPECT_EQ(line["seen"]["signals"][0]["stable"].get<double>(), 0.1) << "to the bit";
   EXPECT_EQ(line["seen"]["parked"], 3);
   EXPECT_EQ(line["before"]["panic_s"], 10);
-  EXPECT_EQ(line["before"]["delayed"][0]["ago_s"], 4);
+  EXPECT_EQ(line["before"]["delayed"][0]["slot"], 498);
   EXPECT_EQ(line["before"]["idle_s"], nullptr);
   EXPECT_EQ(line["policy"]["max_scale"], nullptr);
 }

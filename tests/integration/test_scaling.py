@@ -64,6 +64,9 @@ def test_a_wake_is_explained_while_it_runs_and_afterwards(start):
     assert run("explain", "echo", "--since", "soon", state_dir=up.state_dir).returncode == 78
     up.down()
     assert "0 -> 1" in told().stdout
+    checked = run("decide", up.state_dir / "decisions.jsonl", "--check")
+    assert checked.returncode == 0, checked.stderr
+    assert "decisions agree" in checked.stdout
 
 
 def test_defaults_of_all_services_come_from_a_file(start, tmp_path):
