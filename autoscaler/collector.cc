@@ -110,6 +110,11 @@ void Collector::add(TimeWindow::Second second, double amount) {
   zeros_ = 0;
 }
 
+void Collector::limit_waits(Duration most) {
+  wait_limit_us_ = static_cast<std::uint64_t>(
+      std::max<std::int64_t>(0, std::chrono::floor<std::chrono::microseconds>(most).count()));
+}
+
 void Collector::lost(const SourceId& id, TimePoint now) {
   const auto found = sources_.find(id);
   if (found == sources_.end()) return;
@@ -137,7 +142,8 @@ void Collector::advance(TimePoint now, bool known) {
 }
 
 void Collector::close(TimeWindow::Second second) {
-  const double wait = static_cast<double>(longest_wait_us_) / static_cast<double>(kSecondUs);
+  const std::uint64_t wait_us = std::min(longest_wait_us_, wait_limit_us_);
+  const double wait = static_cast<double>(wait_us) / static_cast<double>(kSecondUs);
   longest_wait_us_ = 0;
   stable_wait_.record(second, wait);
   panic_wait_.record(second, wait);

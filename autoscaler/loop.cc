@@ -94,6 +94,8 @@ void Loop::close() noexcept {
 void Loop::tick(TimePoint now) {
   registry_.advance(now);
   for (auto& [key, subject] : subjects_) {
+    const auto& active = subject->state.active_since;
+    subject->collector.limit_waits(active ? now - *active : Duration::zero());
     subject->collector.advance(now, demand_known(*subject));
     if (now < subject->next_tick) continue;
     subject->next_tick = std::max(subject->next_tick + kTick, now + kStep);
