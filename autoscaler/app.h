@@ -21,9 +21,11 @@ struct Options {
   kube::Access kube;
   std::string token;  ///< What a HELLO must carry; "" accepts any.
   asio::ip::address address = asio::ip::address_v4::loopback();
-  std::uint16_t wire_port = 9444;     ///< 0 picks one.
-  std::uint16_t admin_port = 8022;    ///< 0 picks one.
-  std::uint16_t metrics_port = 9090;  ///< 0 picks one.
+  config::AutoscalerDefaults defaults;  ///< Of revisions that do not say otherwise.
+  std::string decision_file;            ///< Where decisions are kept; "" for memory only.
+  std::uint16_t wire_port = 9444;       ///< 0 picks one.
+  std::uint16_t admin_port = 8022;      ///< 0 picks one.
+  std::uint16_t metrics_port = 9090;    ///< 0 picks one.
 };
 
 /// The autoscaler, put together: one shard with the wire port, the admin port (/status, /events,
@@ -53,6 +55,7 @@ class App {
   std::mt19937_64 random_;
   kube::Client kube_;
   KubeTarget target_;
+  DecisionFile decisions_;
   Loop loop_;
   DeploymentFeed deployments_;
   SliceFeed slices_;

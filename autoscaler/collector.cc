@@ -46,6 +46,8 @@ bool continues(const LoadSnapshot& from, const LoadSnapshot& to) {
 Collector::Collector(TimePoint now)
     : stable_(shape_.stable_seconds, shape_.averaging),
       panic_(shape_.panic_seconds, shape_.averaging),
+      stable_wait_(shape_.stable_seconds, shape_.averaging),
+      panic_wait_(shape_.panic_seconds, shape_.averaging),
       closed_(floor_second(to_us(now)) - 1) {}
 
 void Collector::reshape(const WindowShape& shape) {
@@ -58,6 +60,8 @@ void Collector::reshape(const WindowShape& shape) {
     stable_.reshape(shape.stable_seconds, shape.averaging);
     panic_.reshape(shape.panic_seconds, shape.averaging);
   }
+  stable_wait_.reshape(shape.stable_seconds, shape.averaging);
+  panic_wait_.reshape(shape.panic_seconds, shape.averaging);
   shape_ = shape;
 }
 
@@ -81,6 +85,7 @@ void Collector::report(const SourceId& id, const wire::Stats& stats, TimePoint n
   source.last = stats.load;
   source.heard = now;
   source.connected = true;
+  longest_wait_us_ = std::max(longest_wait_us_, stats.oldest_wait_us);
 }
 
 void Collector::spread(std::int64_t from_us, std::int64_t to_us, double amount) {
@@ -103,6 +108,11 @@ void Collector::add(TimeWindow::Second second, double amount) {
   stable_.record(second, amount);
   panic_.record(second, amount);
   zeros_ = 0;
+}
+
+void Collector::limit_waits(Duration most) {
+  wait_limit_us_ = static_cast<std::uint64_t>(
+      std::max<std::int64_t>(0, std::chrono::floor<std::chrono::microseconds>(most).count()));
 }
 
 void Collector::lost(const SourceId& id, TimePoint now) {
@@ -132,6 +142,11 @@ void Collector::advance(TimePoint now, bool known) {
 }
 
 void Collector::close(TimeWindow::Second second) {
+  const std::uint64_t wait_us = std::min(longest_wait_us_, wait_limit_us_);
+  const double wait = static_cast<double>(wait_us) / static_cast<double>(kSecondUs);
+  longest_wait_us_ = 0;
+  stable_wait_.record(second, wait);
+  panic_wait_.record(second, wait);
   const auto found = open_.find(second);
   const double value = found == open_.end() ? 0 : found->second;
   if (found != open_.end()) open_.erase(found);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
@@ -66,6 +67,14 @@ class Collector {
   /// both in an activator and in a sidecar counts twice: it only tells some from none.
   [[nodiscard]] std::uint32_t present(TimePoint now) const;
 
+  /// No wait counts as longer than that from here on: how long a replica has been ready. Waiting
+  /// for a start says nothing about how many replicas the load needs.
+  void limit_waits(Duration most);
+
+  /// Averages of each second's longest wait for a permit, in seconds.
+  [[nodiscard]] double stable_wait() const { return stable_wait_.average(closed_); }
+  [[nodiscard]] double panic_wait() const { return panic_wait_.average(closed_); }
+
   /// Whether a connected source has reported.
   [[nodiscard]] bool has_sources() const noexcept;
 
@@ -86,6 +95,10 @@ class Collector {
   WindowShape shape_;
   TimeWindow stable_;
   TimeWindow panic_;
+  TimeWindow stable_wait_;
+  TimeWindow panic_wait_;
+  std::uint64_t longest_wait_us_ = 0;  // since the last second was closed
+  std::uint64_t wait_limit_us_ = std::numeric_limits<std::uint64_t>::max();
   std::map<SourceId, Source> sources_;
   std::map<TimeWindow::Second, double> open_;  // seconds that are not in the windows yet
   TimeWindow::Second closed_;                  // the newest second that is in the windows

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace pilotlight::autoscaler {
 namespace {
@@ -10,9 +11,63 @@ using namespace std::chrono_literals;
 
 constexpr Duration kDelaySlot = 2s;  // Knative's granularity of scale-down-delay
 
-// A replica that is not ready by then is not expected any more: Knative's default progress deadline
-// plus its 30 s of patience (knative.md 3.9).
-constexpr Duration kProgressDeadline = 630s;
+// Patience beyond the progress deadline (knative.md 3.9).
+constexpr Duration kPatience = 30s;
+
+/// A number of replicas, whatever the arithmetic gave.
+std::int32_t to_count(double value) noexcept {
+  constexpr auto kMost = std::numeric_limits<std::int32_t>::max();
+  if (!(value > 0)) return 0;
+  return value < static_cast<double>(kMost) ? static_cast<std::int32_t>(value) : kMost;
+}
+
+std::int64_t to_capacity(double value) noexcept {
+  constexpr double kMost = 9e18;  // inside int64
+  if (std::isnan(value)) return 0;
+  return static_cast<std::int64_t>(std::clamp(value, -kMost, kMost));
+}
+
+bool usable(const Signal& signal) noexcept {
+  return signal.known && std::isfinite(signal.stable) && std::isfinite(signal.panic) &&
+         std::isfinite(signal.total) && std::isfinite(signal.target) && signal.target > 0;
+}
+
+/// Replicas that the signals ask for, before any limit: the largest of each window.
+struct Wants {
+  double stable = 0;
+  double panic = 0;
+  std::size_t leading = 0;  // the signal with the largest of both
+};
+
+Wants wants_of(std::span<const Signal> signals, double ready) {
+  Wants out;
+  double most = -1;
+  for (std::size_t i = 0; i < signals.size(); ++i) {
+    const Signal& signal = signals[i];
+    if (!usable(signal)) continue;
+    // A value, or a ratio, says how far off the replicas are that there are.
+    const double share = signal.kind == SignalKind::average ? 1 : ready;
+    const double stable = std::ceil(share * signal.stable / signal.target);
+    const double panic = std::ceil(share * signal.panic / signal.target);
+    out.stable = std::max(out.stable, stable);
+    out.panic = std::max(out.panic, panic);
+    if (std::max(stable, panic) > most) {
+      most = std::max(stable, panic);
+      out.leading = i;
+    }
+  }
+  return out;
+}
+
+std::int64_t excess_burst_capacity(std::span<const Signal> signals, std::int32_t ready,
+                                   double burst) {
+  if (burst < 0) return -1;
+  if (burst == 0) return 0;
+  const Signal& metric = signals.front();
+  if (!usable(metric)) return -1;  // nobody knows: the activator stays
+  const double room = static_cast<double>(ready) * metric.total - burst - metric.panic;
+  return to_capacity(std::floor(room));
+}
 
 /// min(max(value, low), high): `high` wins when the two cross.
 double between(double value, double low, double high) {
@@ -25,7 +80,7 @@ std::int32_t largest_of_late(DeciderState& state, std::int32_t desired, Duration
   const std::int64_t slot = now.time_since_epoch() / kDelaySlot;
   const std::int64_t slots = (delay + kDelaySlot - Duration(1)) / kDelaySlot;
   auto& late = state.delayed;
-  while (!late.empty() && late.front().first <= slot - slots) late.pop_front();
+  std::erase_if(late, [&](const auto& entry) { return entry.first <= slot - slots; });
   while (!late.empty() && late.back().second <= desired) late.pop_back();
   late.emplace_back(slot, desired);
   return late.front().second;
@@ -44,8 +99,8 @@ void note_progress(const Observation& seen, const Policy& policy, DeciderState& 
   if (state.initial_reached) return;
   if (seen.ready < policy.initial_scale) {
     state.initial_ready_since.reset();
-    const bool hopeless =
-        state.activating_since && now - *state.activating_since > kProgressDeadline;
+    const bool hopeless = state.activating_since &&
+                          now - *state.activating_since > policy.progress_deadline + kPatience;
     state.initial_reached = hopeless || (seen.replicas == 0 && policy.initial_scale <= 1);
   } else {
     if (!state.initial_ready_since) state.initial_ready_since = now;
@@ -54,21 +109,36 @@ void note_progress(const Observation& seen, const Policy& policy, DeciderState& 
   }
 }
 
-/// Demand says zero: whether the last replica may really go, and if not why.
+/// Demand says zero: whether the last replica may really go, and if not why (knative.md 3.9).
 Reason why_not_asleep(const Observation& seen, const Policy& policy, DeciderState& state,
                       TimePoint now) {
+  const auto since = [now](const std::optional<TimePoint>& then) { return now - *then; };
+  const Duration patience = policy.progress_deadline + kPatience;
+  const bool waking = state.activating_since && since(state.activating_since) <= patience;
+  const bool fresh = state.active_since && since(state.active_since) < policy.stable_window;
+  if (seen.waiting_now > 0 || waking || fresh) {
+    state.idle_since.reset();
+    return seen.waiting_now > 0 ? Reason::in_flight : Reason::activating;
+  }
   if (!state.idle_since) state.idle_since = now;
-  if (seen.waiting_now > 0) return Reason::in_flight;
-  if (!policy.reachable) return Reason::idle;
-  if (state.activating_since && now - *state.activating_since <= kProgressDeadline) {
-    return Reason::activating;
+  if (!seen.can_wake && policy.reachable) return Reason::no_activator;
+  const Duration idle = since(state.idle_since);
+  if (policy.reachable && idle < policy.retention) return Reason::retention;
+  const bool bypassed = policy.target_burst_capacity >= 0;
+  if (bypassed && idle < policy.grace && since(state.proxied_since) < policy.grace) {
+    return Reason::grace;
   }
-  if (state.active_since && now - *state.active_since < policy.stable_window) {
-    return Reason::activating;
-  }
-  if (!seen.can_wake) return Reason::no_activator;
-  if (now - *state.idle_since < policy.retention) return Reason::retention;
   return Reason::idle;
+}
+
+/// Serve if and only if something is wanted and there is room to spare (knative.md 3.6).
+void choose_path(Decision& decision, DeciderState& state, TimePoint now) {
+  decision.direct = *decision.desired > 0 && decision.excess_burst_capacity >= 0;
+  if (decision.direct) {
+    state.proxied_since.reset();
+  } else if (!state.proxied_since) {
+    state.proxied_since = now;
+  }
 }
 
 /// Demand keeps its name while it only stops at max-scale; the bounds are the reason when they
@@ -79,6 +149,14 @@ void apply_bounds(Decision& decision, const Observation& seen, const Policy& pol
   if (policy.reachable && !state.initial_reached && desired < policy.initial_scale) {
     desired = policy.initial_scale;
     decision.reason = Reason::initial;
+  }
+  if (policy.reachable && desired < seen.floor) {
+    desired = seen.floor;
+    decision.reason = Reason::floor;
+  }
+  if (desired == 0 && !policy.scale_to_zero) {
+    desired = 1;
+    decision.reason = Reason::bounds;
   }
   if (policy.reachable && desired < policy.min_scale) {
     desired = policy.min_scale;
@@ -94,10 +172,13 @@ void apply_bounds(Decision& decision, const Observation& seen, const Policy& pol
 
 /// A wake: its count stands for both averages, because the windows cannot know of it yet.
 Decision wake(const Observation& seen, const Policy& policy, DeciderState& state, TimePoint now) {
-  Signal parked = *seen.signal;
-  parked.stable = std::max(parked.stable, static_cast<double>(*seen.poke));
-  parked.panic = std::max(parked.panic, static_cast<double>(*seen.poke));
-  Decision decision = follow_demand(parked, seen.ready, policy, state, now);
+  std::vector<Signal> signals = seen.signals;
+  Signal& parked = signals.front();
+  const auto count = static_cast<double>(*seen.poke);
+  parked.stable = usable(parked) ? std::max(parked.stable, count) : count;
+  parked.panic = usable(parked) ? std::max(parked.panic, count) : count;
+  parked.known = true;
+  Decision decision = follow_demand(signals, seen.ready, policy, state, now);
   decision.desired = std::max({*decision.desired, seen.replicas, 1});
   decision.reason = Reason::poke;
   state.idle_since.reset();
@@ -118,29 +199,30 @@ std::string_view to_string(Reason reason) noexcept {
     case Reason::in_flight: return "in_flight";
     case Reason::activating: return "activating";
     case Reason::retention: return "retention";
+    case Reason::grace: return "grace";
     case Reason::no_activator: return "no_activator";
     case Reason::initial: return "initial";
+    case Reason::floor: return "floor";
     case Reason::bounds: return "bounds";
   }
   return "other";
 }
 
-Decision follow_demand(const Signal& signal, std::int32_t ready, const Policy& policy,
+Decision follow_demand(std::span<const Signal> signals, std::int32_t ready, const Policy& policy,
                        DeciderState& state, TimePoint now) {
   const double r = std::max(1.0, static_cast<double>(ready));
   const double up = std::ceil(policy.max_up_rate * r);
   const double down = policy.reachable ? std::floor(r / policy.max_down_rate) : 0;
-  const double stable_wants = std::ceil(signal.stable / signal.target);
-  const double panic_wants = std::ceil(signal.panic / signal.target);
-  double stable = between(stable_wants, down, up);
-  double panic = between(panic_wants, down, up);
+  const Wants wants = wants_of(signals, r);
+  double stable = between(wants.stable, down, up);
+  double panic = between(wants.panic, down, up);
   if (policy.activation_scale > 1) {
     const auto least = static_cast<double>(policy.activation_scale);
-    if (stable_wants > 0) stable = std::max(stable, least);
-    if (panic_wants > 0) panic = std::max(panic, least);
+    if (wants.stable > 0) stable = std::max(stable, least);
+    if (wants.panic > 0) panic = std::max(panic, least);
   }
 
-  if (panic_wants / r >= policy.panic_threshold) {
+  if (wants.panic / r >= policy.panic_threshold) {
     state.panic_since = now;
   } else if (state.panic_since && *state.panic_since + policy.stable_window < now) {
     state.panic_since.reset();
@@ -148,13 +230,14 @@ Decision follow_demand(const Signal& signal, std::int32_t ready, const Policy& p
   }
 
   Decision decision;
-  decision.stable = signal.stable;
-  decision.panic = signal.panic;
+  decision.leading = wants.leading;
+  decision.stable = signals[wants.leading].stable;
+  decision.panic = signals[wants.leading].panic;
   decision.panicking = state.panic_since.has_value();
   decision.reason = Reason::load;
-  auto desired = static_cast<std::int32_t>(stable);
+  std::int32_t desired = to_count(stable);
   if (decision.panicking) {
-    const auto wanted = static_cast<std::int32_t>(std::max(stable, panic));
+    const std::int32_t wanted = to_count(std::max(stable, panic));
     state.max_panic = std::max(state.max_panic, wanted);
     if (state.max_panic > desired) decision.reason = Reason::panic;
     desired = state.max_panic;
@@ -165,40 +248,44 @@ Decision follow_demand(const Signal& signal, std::int32_t ready, const Policy& p
     desired = kept;
   }
   decision.desired = desired;
-
-  const double burst = policy.target_burst_capacity;
-  if (burst > 0) {
-    const double room = static_cast<double>(ready) * signal.total - burst - signal.panic;
-    decision.excess_burst_capacity = static_cast<std::int64_t>(std::floor(room));
-  } else {
-    decision.excess_burst_capacity = burst < 0 ? -1 : 0;
-  }
+  decision.excess_burst_capacity =
+      excess_burst_capacity(signals, ready, policy.target_burst_capacity);
   return decision;
 }
 
 Decision decide(const Observation& seen, const Policy& policy, DeciderState& state, TimePoint now) {
   note_progress(seen, policy, state, now);
   Decision decision;
-  if (!seen.signal) return decision;
-  decision.stable = seen.signal->stable;
-  decision.panic = seen.signal->panic;
+  if (seen.signals.empty()) return decision;
+  decision.stable = seen.signals.front().stable;
+  decision.panic = seen.signals.front().panic;
   // Held counts come first: after a restart an activator may be back before the sidecars are.
   if (state.hold_until && now < *state.hold_until && seen.replicas > 0) {
     decision.reason = Reason::hold;
     return decision;
   }
-  if (seen.poke && seen.ready == 0) {
+  if (seen.poke && seen.ready == 0 && seen.signals.front().target > 0) {
     decision = wake(seen, policy, state, now);
+    choose_path(decision, state, now);
     apply_bounds(decision, seen, policy, state);
     return decision;
   }
-  decision = follow_demand(*seen.signal, seen.ready, policy, state, now);
-  if (seen.signal->stable > 0) state.idle_since.reset();
-  if (*decision.desired == 0) {
+  const auto known = std::count_if(seen.signals.begin(), seen.signals.end(), usable);
+  if (known == 0) return decision;
+  decision = follow_demand(seen.signals, seen.ready, policy, state, now);
+  choose_path(decision, state, now);
+  const bool blind = known < std::ssize(seen.signals);
+  if (*decision.desired > 0) {
+    state.idle_since.reset();
+  } else if (!blind) {
     decision.reason = seen.replicas == 0 && seen.waiting_now == 0
                           ? Reason::idle
                           : why_not_asleep(seen, policy, state, now);
     decision.desired = decision.reason == Reason::idle ? 0 : 1;
+  }
+  if (blind && *decision.desired < seen.replicas) {  // what is missing might have asked for more
+    decision.desired = seen.replicas;
+    decision.reason = Reason::unknown;
   }
   apply_bounds(decision, seen, policy, state);
   return decision;

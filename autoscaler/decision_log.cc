@@ -10,11 +10,11 @@ constexpr std::size_t kTotal = 10'000;
 
 }  // namespace
 
-void DecisionLog::add(const wire::RevisionKey& revision, const LoggedDecision& decision) {
+bool DecisionLog::add(const wire::RevisionKey& revision, const LoggedDecision& decision) {
   std::deque<LoggedDecision>& log = logs_[revision];
-  if (!log.empty() && log.back().reason == decision.reason &&
-      log.back().desired == decision.desired && decision.from == decision.desired) {
-    return;
+  if (!log.empty() && log.back().decision.reason == decision.decision.reason &&
+      log.back().desired() == decision.desired() && decision.from() == decision.desired()) {
+    return false;
   }
   log.push_back(decision);
   ++size_;
@@ -28,6 +28,7 @@ void DecisionLog::add(const wire::RevisionKey& revision, const LoggedDecision& d
     longest->second.pop_front();
     --size_;
   }
+  return true;
 }
 
 void DecisionLog::forget(const wire::RevisionKey& revision) {

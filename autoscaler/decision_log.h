@@ -10,26 +10,32 @@
 
 namespace pilotlight::autoscaler {
 
-/// What went into a decision and what came out, kept for `status`.
+/// All that went into a decision and what came out: decide() over the first four gives the last
+/// again, to the bit.
 struct LoggedDecision {
-  std::int64_t unix_ms = 0;
-  Reason reason = Reason::unknown;
-  std::int32_t from = 0;
-  std::int32_t desired = 0;
-  std::int32_t ready = 0;
-  double stable = 0;
-  double panic = 0;
-  double target = 0;
-  std::uint32_t present = 0;  ///< In flight or parked somewhere.
-  std::uint32_t parked = 0;   ///< Of a POKE; 0 without one.
-  bool limited = false;       ///< max-scale allowed no more.
+  TimePoint at{};
+  Observation seen;
+  Policy policy;
+  DeciderState before;
+  Decision decision;
+  std::int64_t unix_ms = 0;  ///< For people; nothing was decided by it.
+
+  [[nodiscard]] std::int32_t from() const noexcept { return seen.replicas; }
+  [[nodiscard]] std::int32_t desired() const noexcept {
+    return decision.desired.value_or(seen.replicas);
+  }
+  /// The signal that asked for most; an empty one when there was none.
+  [[nodiscard]] Signal leading() const {
+    return decision.leading < seen.signals.size() ? seen.signals[decision.leading] : Signal();
+  }
 };
 
 /// The decisions that changed something, or were taken for another reason than the one before.
 /// Bounded: 256 a revision, 10,000 in total (the revision with most gives way).
 class DecisionLog {
  public:
-  void add(const wire::RevisionKey& revision, const LoggedDecision& decision);
+  /// @return whether it is kept.
+  bool add(const wire::RevisionKey& revision, const LoggedDecision& decision);
   void forget(const wire::RevisionKey& revision);
   [[nodiscard]] const std::deque<LoggedDecision>& of(const wire::RevisionKey& revision) const;
   [[nodiscard]] std::size_t size() const noexcept { return size_; }

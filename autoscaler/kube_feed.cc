@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::chrono::seconds kPatchTime{5};
 constexpr std::string_view kServiceName = "kubernetes.io/service-name";
+constexpr std::string_view kRoutingState = "serving.knative.dev/routingState";
 constexpr std::string_view kPrivate = "-private";
 
 void report(const config::Problems& problems) {
@@ -67,8 +68,10 @@ void DeploymentFeed::applied(const kube::Json& object) {
   subject.deployment = view->deployment_name;
   subject.replicas = static_cast<std::int32_t>(view->replicas);
   subject.generation = kube::integer(object, {"metadata", "generation"}).value_or(1);
+  // Knative's word for a revision that no route names (knative.md 3.5).
+  subject.reachable = kube::label_of(object, kRoutingState) != "reserve";
   const auto policy =
-      config::read_scaling_policy(view->annotations, view->container_concurrency, name);
+      config::read_scaling_policy(view->annotations, view->container_concurrency, name, defaults_);
   if (policy.has_value()) {
     subject.policy = *policy;
   } else {

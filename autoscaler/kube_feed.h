@@ -17,7 +17,8 @@ namespace pilotlight::autoscaler {
 /// change.
 class DeploymentFeed final : public kube::Watcher::Listener {
  public:
-  explicit DeploymentFeed(Loop& loop) : loop_(loop) {}
+  DeploymentFeed(Loop& loop, const config::AutoscalerDefaults& defaults)
+      : loop_(loop), defaults_(defaults) {}
 
   void applied(const kube::Json& object) override;
   void removed(const kube::Json& object) override;
@@ -30,6 +31,7 @@ class DeploymentFeed final : public kube::Watcher::Listener {
   };
 
   Loop& loop_;
+  config::AutoscalerDefaults defaults_;
   std::map<std::string, Known> known_;  // by namespace/name of the Deployment
 };
 

@@ -5,6 +5,7 @@
 
 #include <boost/asio/this_coro.hpp>
 
+#include "autoscaler/decision_json.h"
 #include "autoscaler/status_events.h"
 #include "autoscaler/story.h"
 #include "common/base/log.h"
@@ -31,10 +32,11 @@ SourceId source_of(const wire::Hello& hello) {
 }  // namespace
 
 Loop::Loop(Scope& scope, Clock& clock, std::uint64_t epoch, ScaleTarget& target,
-           std::mt19937_64& random)
+           std::mt19937_64& random, DecisionFile* file)
     : clock_(clock),
       epoch_(epoch),
       events_(clock, epoch),
+      file_(file),
       registry_(epoch, *this),
       scaler_(scope, clock, target, *this, random),
       timer_(clock.make_timer()) {}
@@ -48,6 +50,7 @@ void Loop::track(const SubjectView& view) {
   const std::int32_t before = subject.view.replicas;
   subject.view = view;
   subject.policy = policy_of(view.policy);
+  subject.policy.reachable = view.reachable;
   subject.collector.reshape(shape_of(view.policy));
   if (subject.patched && now < subject.patched->until && view.replicas == subject.patched->from) {
     subject.view.replicas = before;
@@ -91,6 +94,8 @@ void Loop::close() noexcept {
 void Loop::tick(TimePoint now) {
   registry_.advance(now);
   for (auto& [key, subject] : subjects_) {
+    const auto& active = subject->state.active_since;
+    subject->collector.limit_waits(active ? now - *active : Duration::zero());
     subject->collector.advance(now, demand_known(*subject));
     if (now < subject->next_tick) continue;
     subject->next_tick = std::max(subject->next_tick + kTick, now + kStep);
@@ -108,51 +113,64 @@ Observation Loop::observe(const Subject& subject, TimePoint now) const {
   seen.replicas = scaler_.wanted(subject.view.key).value_or(subject.view.replicas);
   seen.waiting_now = subject.collector.present(now);
   seen.can_wake = registry_.activators() > 0;
-  if (!demand_known(subject)) return seen;
-  Signal& signal = seen.signal.emplace();
-  signal.name = metric_name(subject.view.policy);
-  signal.stable = subject.collector.stable();
-  signal.panic = subject.collector.panic();
-  signal.target = subject.view.policy.target_per_replica();
-  signal.total = subject.view.policy.total_per_replica();
+  const std::chrono::sys_seconds wall(
+      std::chrono::floor<std::chrono::seconds>(std::chrono::nanoseconds(wall_clock_ns())));
+  seen.floor = static_cast<std::int32_t>(config::floor_at(subject.view.policy.floors, wall));
+  if (demand_known(subject)) seen.signals = signals_of(subject);
   return seen;
 }
 
-void Loop::decide_on(Subject& subject, std::optional<std::uint32_t> parked, TimePoint now) {
-  Observation seen = observe(subject, now);
-  seen.poke = parked;
-  const Decision decision = decide(seen, subject.policy, subject.state, now);
-  subject.last = decision;
-  apply(subject, seen, decision, now);
+std::vector<Signal> Loop::signals_of(const Subject& subject) const {
+  const config::ScalingPolicy& policy = subject.view.policy;
+  std::vector<Signal> signals(1);
+  Signal& metric = signals.front();
+  metric.name = metric_name(policy);
+  metric.stable = subject.collector.stable();
+  metric.panic = subject.collector.panic();
+  metric.target = policy.target_per_replica();
+  metric.total = policy.total_per_replica();
+  if (!policy.target_parked_wait) return signals;
+  Signal& wait = signals.emplace_back();
+  wait.name = "parked_wait";
+  wait.kind = SignalKind::value;
+  wait.known = registry_.activators() > 0;  // nobody else parks
+  wait.stable = subject.collector.stable_wait();
+  wait.panic = subject.collector.panic_wait();
+  wait.target = std::chrono::duration<double>(*policy.target_parked_wait).count();
+  return signals;
 }
 
-void Loop::apply(Subject& subject, const Observation& seen, const Decision& decision,
-                 TimePoint now) {
-  const std::int32_t desired = decision.desired.value_or(seen.replicas);
-  LoggedDecision entry;
-  entry.unix_ms = wall_clock_ns() / 1'000'000;
-  entry.reason = decision.reason;
-  entry.from = seen.replicas;
-  entry.desired = desired;
-  entry.ready = seen.ready;
-  entry.stable = decision.stable;
-  entry.panic = decision.panic;
-  entry.target = subject.view.policy.target_per_replica();
-  entry.present = seen.waiting_now;
-  entry.parked = seen.poke.value_or(0);
-  entry.limited = decision.limited;
-  log_.add(subject.view.key, entry);
-  subject.desired = desired;
-  if (desired == seen.replicas) return;
+void Loop::decide_on(Subject& subject, std::optional<std::uint32_t> parked, TimePoint now) {
+  LoggedDecision logged;
+  logged.at = now;
+  logged.seen = observe(subject, now);
+  logged.seen.poke = parked;
+  logged.policy = subject.policy;
+  logged.before = subject.state;
+  logged.decision = decide(logged.seen, subject.policy, subject.state, now);
+  logged.unix_ms = wall_clock_ns() / 1'000'000;
+  subject.last = logged.decision;
+  apply(subject, logged);
+}
 
-  if (seen.replicas == 0) ++subject.wakes;
+void Loop::apply(Subject& subject, const LoggedDecision& logged) {
+  const std::int32_t desired = logged.desired();
+  subject.desired = desired;
+  if (!log_.add(subject.view.key, logged)) return;  // as the one before, so nothing changes
+  std::string text = explain(logged, subject);
+  if (file_ != nullptr) {
+    file_->append(decision_json(subject.view.key, subject.view.service, logged, text));
+  }
+  if (desired == logged.from()) return;
+
+  if (logged.from() == 0) ++subject.wakes;
   Change change;
-  change.from = seen.replicas;
+  change.from = logged.from();
   change.to = desired;
-  change.reason = decision.reason;
-  change.text = explain(entry, subject);
-  change.decided_at = now;
-  if (seen.poke) change.poked_at = now;
+  change.reason = logged.decision.reason;
+  change.text = std::move(text);
+  change.decided_at = logged.at;
+  if (logged.seen.poke) change.poked_at = logged.at;
   log_info("scale", {{"namespace", subject.view.key.name_space},
                      {"revision", subject.view.key.revision},
                      {"from", change.from},

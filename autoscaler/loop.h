@@ -5,7 +5,9 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <vector>
 
+#include "autoscaler/decision_file.h"
 #include "autoscaler/decision_log.h"
 #include "autoscaler/registry.h"
 #include "autoscaler/scaler.h"
@@ -28,8 +30,9 @@ namespace pilotlight::autoscaler {
 /// excepted. One shard.
 class Loop final : public wire::ServerListener, public RegistryListener, public ScalerListener {
  public:
+  /// What the log keeps goes to `file` too, if there is one.
   Loop(Scope& scope, Clock& clock, std::uint64_t epoch, ScaleTarget& target,
-       std::mt19937_64& random);
+       std::mt19937_64& random, DecisionFile* file = nullptr);
 
   /// A Deployment of ours is there, or has changed.
   void track(const SubjectView& view);
@@ -54,6 +57,7 @@ class Loop final : public wire::ServerListener, public RegistryListener, public 
   [[nodiscard]] const Subjects& subjects() const noexcept { return subjects_; }
   [[nodiscard]] Registry& registry() noexcept { return registry_; }
   [[nodiscard]] const DecisionLog& log() const noexcept { return log_; }
+  [[nodiscard]] const DecisionFile* file() const noexcept { return file_; }
   [[nodiscard]] const Scaler& scaler() const noexcept { return scaler_; }
   [[nodiscard]] control::EventLog& events() noexcept { return events_; }
   [[nodiscard]] std::uint64_t epoch() const noexcept { return epoch_; }
@@ -63,7 +67,8 @@ class Loop final : public wire::ServerListener, public RegistryListener, public 
   void poke(wire::Peer& activator, const wire::Poke& frame);
   void stats(wire::Peer& peer, const wire::Stats& frame);
   void decide_on(Subject& subject, std::optional<std::uint32_t> parked, TimePoint now);
-  void apply(Subject& subject, const Observation& seen, const Decision& decision, TimePoint now);
+  void apply(Subject& subject, const LoggedDecision& logged);
+  [[nodiscard]] std::vector<Signal> signals_of(const Subject& subject) const;
   [[nodiscard]] Observation observe(const Subject& subject, TimePoint now) const;
   [[nodiscard]] bool demand_known(const Subject& subject) const;
 
@@ -71,6 +76,7 @@ class Loop final : public wire::ServerListener, public RegistryListener, public 
   std::uint64_t epoch_;
   control::EventLog events_;
   DecisionLog log_;
+  DecisionFile* file_;
   Registry registry_;
   Scaler scaler_;
   Subjects subjects_;

@@ -19,6 +19,11 @@ int refuse(const std::string& problem, int code) {
   return code;
 }
 
+int refuse(const pilotlight::config::Problems& problems, int code) {
+  for (const std::string& problem : problems) refuse(problem, code);
+  return code;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -27,6 +32,7 @@ int main(int argc, char** argv) {
   std::string token_file;
   std::string address = "127.0.0.1";
   std::string level = "info";
+  std::string defaults_file;
   autoscaler::Options options;
   CLI::App cli("Decides how many replicas every revision has.", "pilotlight-autoscaler");
   cli.set_version_flag("--version", "pilotlight-autoscaler " PILOTLIGHT_VERSION);
@@ -36,6 +42,10 @@ int main(int argc, char** argv) {
   cli.add_option("--wire-port", options.wire_port, "0 picks one")->capture_default_str();
   cli.add_option("--admin-port", options.admin_port, "/status, /events")->capture_default_str();
   cli.add_option("--metrics-port", options.metrics_port, "/metrics")->capture_default_str();
+  cli.add_option("--config-autoscaler", defaults_file,
+                 "YAML of Knative's config-autoscaler: defaults of every revision");
+  cli.add_option("--decision-file", options.decision_file,
+                 "JSON lines of what was decided and why; of about 16 MiB the newest are kept");
   cli.add_option("--log-level", level, "debug, info, warn, error or off")
       ->check(CLI::IsMember({"debug", "info", "warn", "error", "off"}))
       ->capture_default_str();
@@ -55,6 +65,11 @@ int main(int argc, char** argv) {
     if (!(file >> options.token)) {
       return refuse("--token-file: cannot read a token from " + token_file, kExitConfig);
     }
+  }
+  if (!defaults_file.empty()) {
+    const auto defaults = config::load_autoscaler_defaults(defaults_file);
+    if (!defaults) return refuse(defaults.error(), kExitConfig);
+    options.defaults = *defaults;
   }
   start_logging("pilotlight-autoscaler", parse_log_level(level, LogLevel::info));
   int code = kExitStart;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "autoscaler/traffic_path.h"
 #include "common/metrics/exposition.h"
 
 namespace pilotlight::autoscaler {
@@ -10,15 +11,31 @@ namespace {
 
 using nlohmann::json;
 
-json decision_of(const LoggedDecision& decision) {
-  json inputs = {{"stable", decision.stable}, {"panic", decision.panic},
-                 {"target", decision.target}, {"ready", decision.ready},
-                 {"replicas", decision.from}, {"present", decision.present},
-                 {"parked", decision.parked}};
-  return json{{"ms", decision.unix_ms},
-              {"reason", to_string(decision.reason)},
+json decision_of(const LoggedDecision& logged) {
+  json signals = json::array();
+  for (const Signal& signal : logged.seen.signals) {
+    signals.push_back({{"name", signal.name},
+                       {"known", signal.known},
+                       {"stable", signal.stable},
+                       {"panic", signal.panic},
+                       {"target", signal.target}});
+  }
+  json inputs = {{"stable", logged.decision.stable},       {"panic", logged.decision.panic},
+                 {"target", logged.leading().target},      {"ready", logged.seen.ready},
+                 {"replicas", logged.seen.replicas},       {"present", logged.seen.waiting_now},
+                 {"parked", logged.seen.poke.value_or(0)}, {"floor", logged.seen.floor},
+                 {"signals", std::move(signals)}};
+  return json{{"ms", logged.unix_ms},
+              {"reason", to_string(logged.decision.reason)},
               {"inputs", std::move(inputs)},
-              {"desired", decision.desired}};
+              {"desired", logged.desired()}};
+}
+
+std::int64_t wanted_activators(Loop& loop, const Subject& subject) {
+  const config::ScalingPolicy& policy = subject.view.policy;
+  return activators_wanted(loop.registry().ready_count(subject.view.key),
+                           policy.total_per_replica(), policy.target_burst_capacity,
+                           policy.activator_capacity);
 }
 
 json revision_of(Loop& loop, const Subject& subject) {
@@ -32,6 +49,8 @@ json revision_of(Loop& loop, const Subject& subject) {
               {"wakes", subject.wakes},
               {"panicking", subject.last.panicking},
               {"excess_burst_capacity", subject.last.excess_burst_capacity},
+              {"direct", subject.last.direct},
+              {"activators_wanted", wanted_activators(loop, subject)},
               {"replicas", json::array()},
               {"decisions", json::array()}};
   for (const ReplicaRecord& replica : loop.registry().replicas(subject.view.key)) {
@@ -95,6 +114,9 @@ std::string metrics_text(Loop& loop, const wire::ServerCounts& wire) {
               loop.scaler().patches());
   out.counter("pilotlight_scale_failures_total", "Scale changes that failed and were tried again.",
               loop.scaler().failures());
+  out.counter("pilotlight_decision_lines_lost_total",
+              "Decisions that could not be written to disk.",
+              loop.file() == nullptr ? 0 : loop.file()->lost());
   out.gauge("pilotlight_activators", "Activators connected.",
             static_cast<double>(loop.registry().activators()));
   out.counter("pilotlight_wire_connections_total", "Connections accepted.", wire.accepted);

@@ -5,42 +5,51 @@
 namespace pilotlight::autoscaler {
 namespace {
 
-std::string demand(const Subject& subject, double average, std::int64_t seconds, double target) {
-  const bool rps = subject.view.policy.metric == config::ScalingPolicy::Metric::rps;
+std::string demand(const LoggedDecision& logged, double average, std::int64_t seconds) {
+  const Signal signal = logged.leading();
+  if (signal.kind != SignalKind::average) {
+    return fmt::format("{} {:.3g} over the last {} s, {:.3g} wanted", signal.name, average, seconds,
+                       signal.target);
+  }
   return fmt::format("{:.1f} requests {} over the last {} s, {:.4g} wanted per replica", average,
-                     rps ? "a second" : "at once", seconds, target);
+                     signal.name == "rps" ? "a second" : "at once", seconds, signal.target);
 }
 
-std::string why(const LoggedDecision& decision, const Subject& subject) {
+std::string why(const LoggedDecision& logged, const Subject& subject) {
+  const Decision& decision = logged.decision;
   const WindowShape shape = shape_of(subject.view.policy);
   switch (decision.reason) {
     case Reason::poke:
-      return fmt::format("{} request{} parked and no replica ready", decision.parked,
-                         decision.parked == 1 ? "" : "s");
+      return fmt::format("{} request{} parked and no replica ready", logged.seen.poke.value_or(0),
+                         logged.seen.poke == 1U ? "" : "s");
     case Reason::panic: {
       const bool sudden = decision.panic >= decision.stable;
-      return sudden ? demand(subject, decision.panic, shape.panic_seconds, decision.target)
-                    : demand(subject, decision.stable, shape.stable_seconds, decision.target) +
+      return sudden ? demand(logged, decision.panic, shape.panic_seconds)
+                    : demand(logged, decision.stable, shape.stable_seconds) +
                           ", and it panicked within that time";
     }
     case Reason::load:
       if (decision.stable == 0) {
         return fmt::format("no request for {} s; some at a time", shape.stable_seconds);
       }
-      return demand(subject, decision.stable, shape.stable_seconds, decision.target);
+      return demand(logged, decision.stable, shape.stable_seconds);
     case Reason::idle: return fmt::format("no request for {} s", shape.stable_seconds);
     case Reason::delay: return "scale-down-delay keeps what was wanted before";
-    case Reason::in_flight: return fmt::format("{} in flight or parked", decision.present);
+    case Reason::in_flight: return fmt::format("{} in flight or parked", logged.seen.waiting_now);
     case Reason::activating: return "woken, and not ready for a whole window yet";
     case Reason::retention: return "the retention period of the last replica";
+    case Reason::grace: return "the activator has just come into the path";
+    case Reason::floor: return fmt::format("the floor is {} at this time", logged.seen.floor);
     case Reason::no_activator: return "no activator is connected that could wake it";
     case Reason::initial: return "initial-scale, until one window after it was ready";
     case Reason::bounds:
-      return decision.desired < decision.from
-                 ? fmt::format("max-scale is {}", decision.desired)
-                 : fmt::format("min-scale is {}", subject.view.policy.min_scale);
+      if (decision.limited) return fmt::format("max-scale is {}", logged.desired());
+      return logged.policy.min_scale == 0 ? "enable-scale-to-zero is false"
+                                          : fmt::format("min-scale is {}", logged.policy.min_scale);
     case Reason::hold: return "counts are held after a restart of the autoscaler";
-    case Reason::unknown: return "nobody is connected who could tell the demand";
+    case Reason::unknown:
+      if (decision.desired) return "a signal is missing, so nothing is taken away";
+      return "nobody is connected who could tell the demand";
   }
   return {};
 }
@@ -49,8 +58,8 @@ std::string why(const LoggedDecision& decision, const Subject& subject) {
 
 std::string explain(const LoggedDecision& decision, const Subject& subject) {
   std::string text = why(decision, subject);
-  if (decision.limited && decision.reason != Reason::bounds) {
-    text += fmt::format(", max-scale is {}", decision.desired);
+  if (decision.decision.limited && decision.decision.reason != Reason::bounds) {
+    text += fmt::format(", max-scale is {}", decision.desired());
   }
   return text;
 }

@@ -10,6 +10,9 @@ Policy policy_of(const config::ScalingPolicy& scaling) {
   policy.stable_window = scaling.stable_window;
   policy.scale_down_delay = scaling.scale_down_delay;
   policy.retention = scaling.retention;
+  policy.grace = scaling.grace;
+  policy.progress_deadline = scaling.progress_deadline;
+  policy.scale_to_zero = scaling.scale_to_zero;
   policy.activation_scale = static_cast<std::int32_t>(scaling.activation_scale.value_or(1));
   policy.target_burst_capacity = scaling.target_burst_capacity;
   policy.min_scale = static_cast<std::int32_t>(scaling.min_scale);

@@ -18,6 +18,7 @@ struct SubjectView {
   std::string deployment;
   std::int32_t replicas = 0;    ///< spec.replicas
   std::int64_t generation = 1;  ///< 1: nobody has scaled it since it was made.
+  bool reachable = true;        ///< Something routes to it.
   config::ScalingPolicy policy;
 };
 

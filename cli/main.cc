@@ -12,7 +12,9 @@
 #include <unistd.h>
 
 #include "cli/client.h"
+#include "cli/decide.h"
 #include "cli/endpoint.h"
+#include "cli/explain.h"
 #include "cli/logs.h"
 #include "common/base/log.h"
 #include "local/status.h"
@@ -62,7 +64,11 @@ struct Arguments {
   std::string output = "table";
   std::string log_level = "info";
   std::string service;
+  std::string config_autoscaler;
+  std::string trace;
+  std::string since;
   bool follow = false;
+  bool check = false;
 };
 
 int up(const Arguments& arguments) {
@@ -85,6 +91,9 @@ int up(const Arguments& arguments) {
   options.programs = fs::read_symlink("/proc/self/exe", ignored).parent_path();
   options.environment = inherited();
   options.log_level = arguments.log_level;
+  if (!arguments.config_autoscaler.empty()) {
+    options.config_autoscaler = fs::absolute(arguments.config_autoscaler);
+  }
   options.colours = isatty(STDOUT_FILENO) == 1 && variable("NO_COLOR").empty();
   start_logging("pilotlight",
                 parse_log_level(arguments.log_level, LogLevel::info) == LogLevel::debug
@@ -136,6 +145,9 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember({"debug", "info", "warn", "error", "off"}))
       ->capture_default_str();
 
+  up_command->add_option("--config-autoscaler", arguments.config_autoscaler,
+                         "YAML of Knative's config-autoscaler: defaults of every service");
+
   CLI::App* status_command =
       with_state_dir(app.add_subcommand("status", "what runs, sleeps and waits"));
   status_command->add_option("-o,--output", arguments.output, "table or json")
@@ -145,6 +157,18 @@ int main(int argc, char** argv) {
       with_state_dir(app.add_subcommand("logs", "what the replicas of a service wrote"));
   logs_command->add_option("service", arguments.service, "its name")->required();
   logs_command->add_flag("-f,--follow", arguments.follow, "go on with what comes");
+  CLI::App* explain_command =
+      with_state_dir(app.add_subcommand("explain", "why a service has the replicas it has"));
+  explain_command->add_option("service", arguments.service, "its name")->required();
+  explain_command->add_option("--since", arguments.since, "only the newest, as 10m");
+  explain_command->add_option("-o,--output", arguments.output, "table or json")
+      ->check(CLI::IsMember({"table", "json"}))
+      ->capture_default_str();
+  CLI::App* decide_command =
+      app.add_subcommand("decide", "take the scaling decisions of a recorded run again");
+  decide_command->add_option("file", arguments.trace, "JSON lines, see docs/autoscaling.md")
+      ->required();
+  decide_command->add_flag("--check", arguments.check, "compare with the answers in the file");
   CLI::App* down_command = with_state_dir(app.add_subcommand("down", "end a running up"));
   CLI::App* version_command = app.add_subcommand("version", "print the version");
 
@@ -158,6 +182,14 @@ int main(int argc, char** argv) {
   if (*status_command) return status(arguments);
   if (*logs_command)
     return cli::print_logs(arguments.state_dir, arguments.service, arguments.follow);
+  if (*explain_command) {
+    cli::ExplainOptions options;
+    options.service = arguments.service;
+    options.since = arguments.since;
+    options.json = arguments.output == "json";
+    return cli::explain(arguments.state_dir, options);
+  }
+  if (*decide_command) return cli::decide_file(arguments.trace, arguments.check);
   if (*down_command) return cli::end_up(arguments.state_dir);
   return 0;
 }

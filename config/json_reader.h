@@ -11,7 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "config/problems.h"
-#include "config/scaling_policy.h"
+#include "config/string_map.h"
 
 namespace pilotlight::config {
 

@@ -21,6 +21,8 @@ constexpr std::uintmax_t kMostBytes = 4 * 1024 * 1024;
 /// Gathers revisions over all files, and what is wrong anywhere.
 class Loader {
  public:
+  explicit Loader(const AutoscalerDefaults& defaults) : defaults_(defaults) {}
+
   void path(const std::string& name) {
     std::error_code error;
     const fs::file_status status = fs::status(name, error);
@@ -100,7 +102,7 @@ class Loader {
   void add(const Document& document, const std::string& folder) {
     Report report([&document](const std::string& path) { return document.at(path); });
     std::vector<std::string> notes;
-    Revision revision = read_revision(document, report, notes);
+    Revision revision = read_revision(document, defaults_, report, notes);
     revision.folder = folder;
     std::string& work = revision.container.working_dir;
     if (!work.empty()) work = (fs::path(folder) / work).lexically_normal().string();
@@ -119,6 +121,7 @@ class Loader {
     out_.notes.insert(out_.notes.end(), notes.begin(), notes.end());
   }
 
+  const AutoscalerDefaults& defaults_;
   Manifests out_;
   Problems problems_;
   std::map<std::string, std::string> seen_;  // namespace/name, and where it was
@@ -126,8 +129,9 @@ class Loader {
 
 }  // namespace
 
-Checked<Manifests> load_manifests(const std::vector<std::string>& paths) {
-  Loader loader;
+Checked<Manifests> load_manifests(const std::vector<std::string>& paths,
+                                  const AutoscalerDefaults& defaults) {
+  Loader loader(defaults);
   if (paths.empty()) loader.say("manifests", "got none, expected a file or a directory");
   for (const std::string& path : paths) loader.path(path);
   return loader.finish();
@@ -135,7 +139,8 @@ Checked<Manifests> load_manifests(const std::vector<std::string>& paths) {
 
 Checked<Manifests> read_manifest(const std::string& text, const std::string& name,
                                  const std::string& folder) {
-  Loader loader;
+  const AutoscalerDefaults defaults;
+  Loader loader(defaults);
   loader.text(text, name, folder);
   return loader.finish();
 }

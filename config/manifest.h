@@ -20,8 +20,10 @@ struct Manifests {
 /// start-up only.
 ///
 /// Problems are `file:line: path.in.document: got X, expected Y`, all at once. Nothing is returned
-/// half-way: one problem anywhere and there are no revisions.
-[[nodiscard]] Checked<Manifests> load_manifests(const std::vector<std::string>& paths);
+/// half-way: one problem anywhere and there are no revisions. `defaults`: of the scaling.
+[[nodiscard]] Checked<Manifests> load_manifests(
+    const std::vector<std::string>& paths,
+    const AutoscalerDefaults& defaults = AutoscalerDefaults());
 
 /// The same for text that is at hand; `name` stands for the file and `folder` for where it is.
 [[nodiscard]] Checked<Manifests> read_manifest(const std::string& text, const std::string& name,

@@ -49,7 +49,7 @@ void refuse_on_template(const StringMap& annotations, const std::string& path, R
 
 void refuse_on_deployment(const StringMap& annotations, Report& report) {
   for (const auto& [key, value] : annotations) {
-    if (!key.starts_with("pilotlight.dev/")) continue;
+    if (!key.starts_with("pilotlight.dev/") || is_live_annotation(key)) continue;
     report.wrong(join("metadata.annotations", key), "an annotation of the pods",
                  "it in spec.template.metadata.annotations");
   }
@@ -90,7 +90,8 @@ void read_pods(ObjectReader& spec, Revision& revision, PodSpecNotes& notes) {
 
 }  // namespace
 
-Revision read_plain_deployment(ObjectReader& root, std::vector<std::string>& ignored) {
+Revision read_plain_deployment(ObjectReader& root, const AutoscalerDefaults& defaults,
+                               std::vector<std::string>& ignored) {
   Revision revision;
   const Metadata metadata = read_metadata(root, kLongestName);
   revision.name_space = metadata.name_space;
@@ -114,7 +115,7 @@ Revision read_plain_deployment(ObjectReader& root, std::vector<std::string>& ign
   spec.end();
 
   revision.policy = read_scaling_policy(revision.annotations, revision.container_concurrency,
-                                        "metadata.annotations", root.report());
+                                        "metadata.annotations", root.report(), defaults);
   revision.container_path = notes.container_path;
   ignored = notes.ignored;
   return revision;

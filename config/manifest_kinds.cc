@@ -53,7 +53,8 @@ Metadata read_metadata(ObjectReader& root, std::size_t longest) {
   return out;
 }
 
-Revision read_revision(const Document& document, Report& report, std::vector<std::string>& notes) {
+Revision read_revision(const Document& document, const AutoscalerDefaults& defaults, Report& report,
+                       std::vector<std::string>& notes) {
   ObjectReader root(&document.value, "", report, Unknown::refused);
   if (!document.value.is_object()) return Revision();
   const auto kind = root.needed_text("kind", kKinds);
@@ -70,7 +71,8 @@ Revision read_revision(const Document& document, Report& report, std::vector<std
     return Revision();
   }
   std::vector<std::string> ignored;
-  Revision revision = service ? read_service(root, ignored) : read_plain_deployment(root, ignored);
+  Revision revision = service ? read_service(root, defaults, ignored)
+                              : read_plain_deployment(root, defaults, ignored);
   root.ignore({"status"});
   root.end();
   revision.source = report.where("");

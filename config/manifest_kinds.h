@@ -11,8 +11,8 @@ namespace pilotlight::config {
 
 /// Reads one document, a Knative Service or a plain Deployment, into a revision; the revision is
 /// only good if `report` has no problems. What is ignored on a laptop is added to `notes`.
-[[nodiscard]] Revision read_revision(const Document& document, Report& report,
-                                     std::vector<std::string>& notes);
+[[nodiscard]] Revision read_revision(const Document& document, const AutoscalerDefaults& defaults,
+                                     Report& report, std::vector<std::string>& notes);
 
 /// The parts that both kinds share (manifest_kinds.cc).
 struct Metadata {
@@ -30,9 +30,11 @@ void check_name(const std::string& path, const std::string& name, std::size_t lo
                 Report& report);
 
 /// A Knative Service whose kind and apiVersion have been checked.
-[[nodiscard]] Revision read_service(ObjectReader& root, std::vector<std::string>& ignored);
+[[nodiscard]] Revision read_service(ObjectReader& root, const AutoscalerDefaults& defaults,
+                                    std::vector<std::string>& ignored);
 
 /// A plain Deployment whose kind and apiVersion have been checked.
-[[nodiscard]] Revision read_plain_deployment(ObjectReader& root, std::vector<std::string>& ignored);
+[[nodiscard]] Revision read_plain_deployment(ObjectReader& root, const AutoscalerDefaults& defaults,
+                                             std::vector<std::string>& ignored);
 
 }  // namespace pilotlight::config

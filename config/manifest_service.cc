@@ -17,6 +17,7 @@ void refuse_on_service(const StringMap& annotations, Report& report) {
   for (const auto& [key, value] : annotations) {
     if (!key.starts_with("autoscaling.knative.dev/") && !key.starts_with("pilotlight.dev/"))
       continue;
+    if (is_live_annotation(key)) continue;
     report.wrong(join("metadata.annotations", key), "an annotation of a revision",
                  "it in spec.template.metadata.annotations");
   }
@@ -79,6 +80,17 @@ void read_limits(ObjectReader& spec, Revision& revision) {
                  spec.path_of("idleTimeoutSeconds"), spec.report());
 }
 
+/// Knative's annotations are on the template, at `path`; ours on the Service itself.
+void read_scaling(Revision& revision, const StringMap& on_service, const std::string& path,
+                  const AutoscalerDefaults& defaults, Report& report) {
+  revision.annotations = revision.template_annotations;
+  for (const auto& [key, value] : on_service) {
+    if (is_live_annotation(key)) revision.annotations[key] = value;
+  }
+  revision.policy = read_scaling_policy(revision.annotations, revision.container_concurrency, path,
+                                        report, defaults);
+}
+
 void read_annotations(Revision& revision, const std::string& path, Report& report) {
   for (const char* key : {kConcurrencyAnnotation, kTimeoutAnnotation, kResponseStartAnnotation,
                           kIdleAnnotation, kFolderAnnotation}) {
@@ -90,8 +102,6 @@ void read_annotations(Revision& revision, const std::string& path, Report& repor
   const auto own =
       read_template_annotations(revision.template_annotations, path, Unknown::refused, report);
   revision.hold_permit_until_answered = own.hold_permit_until_answered;
-  revision.policy = read_scaling_policy(revision.template_annotations,
-                                        revision.container_concurrency, path, report);
 }
 
 void add_labels(StringMap& labels, const Revision& revision) {
@@ -102,7 +112,8 @@ void add_labels(StringMap& labels, const Revision& revision) {
 
 }  // namespace
 
-Revision read_service(ObjectReader& root, std::vector<std::string>& ignored) {
+Revision read_service(ObjectReader& root, const AutoscalerDefaults& defaults,
+                      std::vector<std::string>& ignored) {
   Revision revision;
   const Metadata metadata = read_metadata(root, kLongestName);
   refuse_on_service(metadata.annotations, root.report());
@@ -116,7 +127,9 @@ Revision read_service(ObjectReader& root, std::vector<std::string>& ignored) {
   read_template_metadata(pod, revision);
   ObjectReader pod_spec = pod.object("spec");
   read_limits(pod_spec, revision);
-  read_annotations(revision, join(pod.path_of("metadata"), "annotations"), root.report());
+  const std::string template_path = join(pod.path_of("metadata"), "annotations");
+  read_annotations(revision, template_path, root.report());
+  read_scaling(revision, metadata.annotations, template_path, defaults, root.report());
   PodSpecNotes notes;
   if (pod.has("spec") || !spec.has("template")) {
     pod_spec.refuse("terminationGracePeriodSeconds",
@@ -139,7 +152,6 @@ Revision read_service(ObjectReader& root, std::vector<std::string>& ignored) {
   ignored = notes.ignored;
   revision.deployment_name = revision.name + "-deployment";
   revision.termination_grace = revision.timeout;
-  revision.annotations = revision.template_annotations;
   revision.labels = metadata.labels;
   add_labels(revision.labels, revision);
   add_labels(revision.template_labels, revision);

@@ -47,8 +47,13 @@ constexpr std::array<Key, 15> kKeys = {kClass,           kMetric,    kTarget,   
 /// One pass over the annotations: typed values and the problems met.
 class PolicyReader {
  public:
-  PolicyReader(const StringMap& annotations, std::string_view where, Report& report)
-      : annotations_(annotations), where_(where), report_(report) {}
+  PolicyReader(const StringMap& annotations, std::string_view where, Report& report,
+               const AutoscalerDefaults& defaults)
+      : annotations_(annotations),
+        where_(where),
+        report_(report),
+        defaults_(defaults),
+        policy_(default_policy(defaults)) {}
 
   ScalingPolicy read(std::uint32_t container_concurrency) {
     policy_.container_concurrency = container_concurrency;
@@ -57,6 +62,7 @@ class PolicyReader {
     rates();
     times();
     bounds();
+    ours();
     return policy_;
   }
 
@@ -66,7 +72,12 @@ class PolicyReader {
     const std::string& value;
   };
 
-  [[nodiscard]] std::string path(std::string_view key) const { return join(where_, key); }
+  /// Ours stand on the object itself, wherever Knative's do.
+  [[nodiscard]] std::string path(std::string_view key) const {
+    constexpr std::string_view kTemplate = "spec.template.";
+    const bool own = is_live_annotation(key) && where_.starts_with(kTemplate);
+    return join(own ? where_.substr(kTemplate.size()) : where_, key);
+  }
 
   void names() {
     for (const auto& [key, value] : annotations_) {
@@ -163,10 +174,11 @@ class PolicyReader {
         wrong(*found, "-1 or a number of at least 0");
       }
     }
-    policy_.panic_window_percentage =
-        number(kPanicWindow, 1, 100, "a number in [1, 100]").value_or(10);
+    policy_.panic_window_percentage = number(kPanicWindow, 1, 100, "a number in [1, 100]")
+                                          .value_or(policy_.panic_window_percentage);
     policy_.panic_threshold_percentage =
-        number(kPanicThreshold, 110, 1000, "a number in [110, 1000]").value_or(200);
+        number(kPanicThreshold, 110, 1000, "a number in [110, 1000]")
+            .value_or(policy_.panic_threshold_percentage);
   }
 
   void times() {
@@ -185,70 +197,93 @@ class PolicyReader {
 
   void bounds() {
     const auto min = count(kMinScale, 0);
-    auto max = count(kMaxScale, 0);
-    if (max == 0U) max.reset();
+    const auto max = count(kMaxScale, 0);
     const auto activation = count(kActivationScale, 2);
-    policy_.min_scale = min.value_or(0);
-    policy_.max_scale = max;
-    policy_.initial_scale = count(kInitialScale, 0).value_or(1);
+    if (min) policy_.min_scale = *min;
+    if (max) policy_.max_scale = *max == 0 ? std::nullopt : max;
     policy_.activation_scale = activation;
-    if (min && max && *min > *max) {
-      wrong(*find(kMinScale), fmt::format("at most max-scale, which is {}", *max));
+    const std::uint32_t least = defaults_.allow_zero_initial_scale ? 0 : 1;
+    policy_.initial_scale = count(kInitialScale, least).value_or(policy_.initial_scale);
+
+    const auto& limit = defaults_.max_scale_limit;
+    if (max && limit && (*max == 0 || *max > *limit)) {
+      wrong(*find(kMaxScale), fmt::format("an integer in [1, {}], the max-scale-limit", *limit));
     }
-    if (activation && max && *activation > *max) {
-      wrong(*find(kActivationScale), fmt::format("at most max-scale, which is {}", *max));
+    const auto& most = policy_.max_scale;
+    if (most && policy_.min_scale > *most && (min || max)) {
+      if (min) {
+        wrong(*find(kMinScale), fmt::format("at most max-scale, which is {}", *most));
+      } else {
+        wrong(*find(kMaxScale),
+              fmt::format("at least min-scale, which is {} by default", policy_.min_scale));
+      }
     }
-    if (activation && min && *activation < *min) {
-      wrong(*find(kActivationScale), fmt::format("at least min-scale, which is {}", *min));
+    if (activation && most && *activation > *most) {
+      wrong(*find(kActivationScale), fmt::format("at most max-scale, which is {}", *most));
+    }
+    if (activation && *activation < policy_.min_scale) {
+      wrong(*find(kActivationScale),
+            fmt::format("at least min-scale, which is {}", policy_.min_scale));
+    }
+  }
+
+  /// Those without Knative's prefix.
+  void ours() {
+    const auto duration = [&](const char* key, std::chrono::nanoseconds unit,
+                              std::string_view text) -> std::optional<std::chrono::nanoseconds> {
+      const auto found = annotations_.find(key);
+      if (found == annotations_.end()) return std::nullopt;
+      const auto value = parse_duration(found->second);
+      if (value && *value >= unit && *value <= 24h && *value % unit == 0ns) return value;
+      report_.wrong(path(key), in_quotes(found->second), text);
+      return std::nullopt;
+    };
+    if (const auto value =
+            duration(kProgressDeadlineAnnotation, 1s, "a duration of whole seconds in [1s, 24h]")) {
+      policy_.progress_deadline = std::chrono::duration_cast<std::chrono::seconds>(*value);
+    }
+    if (const auto value = duration(kParkedWaitAnnotation, 1ms,
+                                    "a duration of whole milliseconds in [1ms, 24h]")) {
+      policy_.target_parked_wait = std::chrono::duration_cast<std::chrono::milliseconds>(*value);
+    }
+    const auto floors = annotations_.find(kFloorAnnotation);
+    if (floors == annotations_.end()) return;
+    policy_.floors = read_floors(floors->second, path(kFloorAnnotation), report_);
+    for (const Floor& floor : policy_.floors) {
+      if (!policy_.max_scale || floor.replicas <= *policy_.max_scale) continue;
+      report_.wrong(path(kFloorAnnotation), fmt::format("{} replicas", floor.replicas),
+                    fmt::format("at most max-scale, which is {}", *policy_.max_scale));
     }
   }
 
   const StringMap& annotations_;
   std::string_view where_;
   Report& report_;
+  const AutoscalerDefaults& defaults_;
   ScalingPolicy policy_;
 };
 
 }  // namespace
 
-double ScalingPolicy::total_per_replica() const noexcept {
-  constexpr double kConcurrencyDefault = 100;
-  constexpr double kRpsDefault = 200;
-  const double limit = container_concurrency;
-  if (metric == Metric::rps) return target.value_or(kRpsDefault);
-  if (!target) return container_concurrency == 0 ? kConcurrencyDefault : limit;
-  return container_concurrency == 0 ? *target : std::min(*target, limit);
-}
-
-double ScalingPolicy::target_per_replica() const noexcept {
-  constexpr double kDefaultPercent = 70;
-  const double ratio = utilization_percent.value_or(kDefaultPercent) / 100;
-  return std::max(kLeastTarget, total_per_replica() * ratio);
-}
-
-std::chrono::seconds ScalingPolicy::panic_window() const noexcept {
-  const double exact = static_cast<double>(stable_window.count()) * panic_window_percentage / 100;
-  return std::chrono::seconds(std::max(1LL, std::llround(exact)));
-}
-
-std::uint32_t ScalingPolicy::start_scale() const noexcept {
-  const std::uint32_t asked = std::max(initial_scale, min_scale);
-  return max_scale ? std::min(asked, *max_scale) : asked;
-}
-
 Checked<ScalingPolicy> read_scaling_policy(const StringMap& annotations,
                                            std::uint32_t container_concurrency,
-                                           std::string_view where) {
+                                           std::string_view where,
+                                           const AutoscalerDefaults& defaults) {
   Report report;
   const ScalingPolicy policy =
-      read_scaling_policy(annotations, container_concurrency, where, report);
+      read_scaling_policy(annotations, container_concurrency, where, report, defaults);
   if (!report.problems().empty()) return report.problems();
   return policy;
 }
 
 ScalingPolicy read_scaling_policy(const StringMap& annotations, std::uint32_t container_concurrency,
-                                  std::string_view where, Report& report) {
-  return PolicyReader(annotations, where, report).read(container_concurrency);
+                                  std::string_view where, Report& report,
+                                  const AutoscalerDefaults& defaults) {
+  return PolicyReader(annotations, where, report, defaults).read(container_concurrency);
+}
+
+bool is_live_annotation(std::string_view key) noexcept {
+  return key == kFloorAnnotation || key == kParkedWaitAnnotation;
 }
 
 }  // namespace pilotlight::config

@@ -109,6 +109,12 @@ void UpApp::make_components() {
   const auto logs = plan_.state_dir.logs();
   ProcessSpec autoscaler = program("autoscaler", {"--address", plan_.addresses.autoscaler(),
                                                   "--wire-port", std::to_string(plan_.ports.wire)});
+  autoscaler.argv.insert(autoscaler.argv.end(),
+                         {"--decision-file", plan_.state_dir.decisions().string()});
+  if (!options_.config_autoscaler.empty()) {
+    autoscaler.argv.insert(autoscaler.argv.end(),
+                           {"--config-autoscaler", options_.config_autoscaler.string()});
+  }
   ProcessSpec activator =
       program("activator", {"--address", plan_.addresses.activator(), "--autoscaler",
                             fmt::format("{}:{}", plan_.addresses.autoscaler(), plan_.ports.wire)});

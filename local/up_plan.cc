@@ -22,9 +22,18 @@ StartFailure failure(int exit_code, std::string line) {
 
 /// The manifests, all runnable here, or every reason why not.
 boost::system::result<config::Manifests, StartFailure> read_all(const UpOptions& options) {
-  auto loaded = config::load_manifests(options.paths);
   StartFailure problems;
   problems.exit_code = 78;
+  config::AutoscalerDefaults defaults;
+  if (!options.config_autoscaler.empty()) {
+    const auto given = config::load_autoscaler_defaults(options.config_autoscaler.string());
+    if (!given) {
+      problems.lines = given.error();
+      return problems;
+    }
+    defaults = *given;
+  }
+  auto loaded = config::load_manifests(options.paths, defaults);
   if (!loaded) {
     problems.lines = std::move(loaded.error());
     return problems;

@@ -24,6 +24,7 @@ struct UpOptions {
   std::filesystem::path programs;           ///< Folder of pilotlight-proxy and so on, absolute.
   std::vector<config::EnvVar> environment;  ///< Of this process; apps inherit it.
   std::string log_level = "info";           ///< Of the programs it starts.
+  std::filesystem::path config_autoscaler;  ///< Defaults of scaling; empty for ours.
   bool colours = false;
 };
 

@@ -17,7 +17,7 @@ MAY_INCLUDE = {
     "autoscaler": {"common", "config"},
     "controller": {"common", "config"},
     "local": {"common", "config"},
-    "cli": {"common", "config", "local"},
+    "cli": {"common", "config", "local", "autoscaler"},
     "examples": {"common"},
 }
 

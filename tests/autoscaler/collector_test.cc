@@ -63,6 +63,23 @@ TEST(Collector, TheFirstReportOfASourceIsOnlyAMark) {
   EXPECT_EQ(collector.stable(), 0);
 }
 
+TEST(Collector, WaitsAreEachSecondsLongest) {
+  Collector collector(kStart);
+  const auto at = [&collector](Duration now, std::uint64_t wait_ms) {
+    wire::Stats stats;
+    stats.load.at_us = static_cast<std::uint64_t>(now / 1us);
+    stats.oldest_wait_us = wait_ms * 1000;
+    collector.report(source(wire::Role::activator), stats, kStart + now);
+    collector.advance(kStart + now, true);
+  };
+  for (Duration now = 250ms; now <= 10s; now += 250ms) at(now, now % 1s == 500ms ? 800 : 100);
+  EXPECT_NEAR(collector.panic_wait(), 0.8, 1e-9);
+  EXPECT_NEAR(collector.stable_wait(), 0.8, 0.1) << "the first second was no whole one";
+  collector.limit_waits(200ms);  // a replica has been ready for that long only
+  for (Duration now = 10'250ms; now <= 18s; now += 250ms) at(now, 30'000);
+  EXPECT_NEAR(collector.panic_wait(), 0.2, 1e-9);
+}
+
 TEST(Collector, WindowsDoNotBeginWithHalfASecond) {
   Collector collector(kStart);
   Sender activator(wire::Role::activator);

@@ -7,9 +7,9 @@ namespace {
 
 LoggedDecision decision(std::int32_t from, std::int32_t desired, Reason reason = Reason::load) {
   LoggedDecision out;
-  out.from = from;
-  out.desired = desired;
-  out.reason = reason;
+  out.seen.replicas = from;
+  out.decision.desired = desired;
+  out.decision.reason = reason;
   return out;
 }
 

@@ -245,6 +245,23 @@ TEST_F(LoopTest, AUserWhoScalesByHandIsBroughtBackWithinTheBounds) {
   EXPECT_EQ(target.calls.back().second, 2);
 }
 
+TEST_F(LoopTest, RequestsThatWaitTooLongAskForReplicasInProportion) {
+  loop.deployments_known();
+  start();
+  SubjectView waiting = view(1);
+  waiting.policy.target_parked_wait = 500ms;
+  waiting.policy.panic_threshold_percentage = 1000;
+  loop.track(waiting);
+  loop.joined(activator);
+  ready(sidecars.emplace_back(FakePeer::sidecar("r1")));
+  stats.oldest_wait_us = 1'400'000;
+  run_load(1, 20s);
+  ASSERT_FALSE(target.calls.empty());
+  EXPECT_EQ(target.calls.back().second, 3) << "waits of 2.8 times what is wanted";
+  const auto& logged = loop.log().of(key).back();
+  EXPECT_EQ(logged.leading().name, "parked_wait");
+}
+
 TEST_F(LoopTest, StatusTellsWhatWasDecidedAndWhy) {
   loop.track(view(0));
   loop.joined(activator);

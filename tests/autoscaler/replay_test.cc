@@ -1,106 +1,90 @@
 // Replays decisions that Knative's own autoscaler took over 20 minutes of generated load and asks
 // for every one of them again. data/*.jsonl: a policy, then samples and decisions in order.
 
-#include <cmath>
+#include "autoscaler/replay.h"
+
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
-#include "autoscaler/decider.h"
-#include "common/stats/time_window.h"
+#include "autoscaler/trace_json.h"
 
 namespace pilotlight::autoscaler {
 namespace {
 
-using nlohmann::json;
+constexpr std::string_view kPolicy =
+    R"({"policy":{"metric":"rps","target":140,"total":200,"target_burst_capacity":211,)"
+    R"("max_scale_up_rate":1000,"max_scale_down_rate":10,"panic_threshold":2,"stable_window_s":60,)"
+    R"("panic_window_s":6,"scale_down_delay_s":0,"activation_scale":1,"algorithm":"linear",)"
+    R"("reachable":true,"absence_means_unknown":true}})"
+    "\n";
 
-Duration seconds(const json& value) {
-  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(value.get<double>()));
-}
-
-class Replay {
- public:
-  explicit Replay(const json& p)
-      : averaging_(p["algorithm"] == "linear" ? Averaging::linear
-                                              : Averaging::weighted_exponential),
-        stable_(p["stable_window_s"], averaging_),
-        panic_(p["panic_window_s"], averaging_),
-        absence_means_unknown_(p["absence_means_unknown"]) {
-    policy_.max_up_rate = p["max_scale_up_rate"];
-    policy_.max_down_rate = p["max_scale_down_rate"];
-    policy_.panic_threshold = p["panic_threshold"];
-    policy_.stable_window = seconds(p["stable_window_s"]);
-    policy_.scale_down_delay = seconds(p["scale_down_delay_s"]);
-    policy_.activation_scale = p["activation_scale"];
-    policy_.target_burst_capacity = p["target_burst_capacity"];
-    policy_.reachable = p["reachable"];
-    signal_.target = p["target"];
-    signal_.total = p["total"];
-  }
-
-  void sample(std::int64_t ms, double value) {
-    stable_.record(ms / 1000, value);
-    panic_.record(ms / 1000, value);
-  }
-
-  Decision decide(std::int64_t ms, std::int32_t ready) {
-    const std::int64_t second = ms / 1000;
-    const bool known = stable_.last() && second - *stable_.last() <= stable_.length();
-    if (!known && absence_means_unknown_) return {};
-    signal_.stable = stable_.average(second);
-    signal_.panic = panic_.average(second);
-    return follow_demand(signal_, ready, policy_, state_, TimePoint(std::chrono::milliseconds(ms)));
-  }
-
- private:
-  Averaging averaging_;
-  TimeWindow stable_;
-  TimeWindow panic_;
-  bool absence_means_unknown_;
-  Policy policy_;
-  Signal signal_;
-  DeciderState state_;
-};
-
-// The sums are rounded to 6 decimals: where the exact value lies between two of them, either is
-// right.
-constexpr double kClose = 1.000001e-6;
-
-void check(const json& line, const Decision& got) {
-  SCOPED_TRACE(line.dump());
-  if (line["desired"].is_null()) {
-    EXPECT_FALSE(got.desired.has_value());
-    return;
-  }
-  ASSERT_TRUE(got.desired.has_value());
-  EXPECT_NEAR(got.stable, line["stable"].get<double>(), kClose);
-  EXPECT_NEAR(got.panic, line["panic"].get<double>(), kClose);
-  EXPECT_EQ(*got.desired, line["desired"].get<std::int32_t>());
-  EXPECT_EQ(got.excess_burst_capacity, line["excess_burst_capacity"].get<std::int64_t>());
+std::string problem_of(const std::string& lines) {
+  std::istringstream in(lines);
+  const auto trace = read_trace(in, "run.jsonl");
+  return trace ? "no problem" : trace.error().front();
 }
 
 TEST(Replay, EveryRecordedDecisionIsTakenAgain) {
+  std::size_t files = 0;
   std::size_t decisions = 0;
   for (const auto& entry : std::filesystem::directory_iterator(PILOTLIGHT_TRACES)) {
-    SCOPED_TRACE(entry.path().filename().string());
     std::ifstream file(entry.path());
-    std::string text;
-    ASSERT_TRUE(std::getline(file, text));
-    Replay replay(json::parse(text)["policy"]);
-    while (std::getline(file, text) && !HasFailure()) {
-      const json line = json::parse(text);
-      const std::int64_t ms = line["ms"];
-      if (line.contains("sample")) {
-        replay.sample(ms, line["sample"]);
-      } else {
-        check(line, replay.decide(ms, line["ready"]));
-        ++decisions;
+    const auto trace = read_trace(file, entry.path().filename().string());
+    ASSERT_TRUE(trace) << trace.error().front();
+    ++files;
+    Replay replay(trace->rules);
+    for (const TraceLine& line : trace->lines) {
+      if (const auto* sample = std::get_if<TraceSample>(&line.what)) {
+        replay.sample(*sample);
+        continue;
       }
+      const auto& tick = std::get<TraceTick>(line.what);
+      const Decision got = replay.decide(tick);
+      ASSERT_TRUE(tick.answered);
+      ASSERT_TRUE(agrees(tick, got))
+          << entry.path().filename() << ":" << line.number << "\n  recorded " << answer_line(tick)
+          << "\n  got      " << decision_line(tick, got);
+      ++decisions;
     }
   }
-  EXPECT_GE(decisions, 1500U) << "the traces were not found";
+  EXPECT_EQ(files, 10U);
+  EXPECT_EQ(decisions, 5990U);
+}
+
+TEST(Replay, ADifferenceIsSeen) {
+  TraceTick tick;
+  tick.answered = true;
+  tick.desired = 3;
+  tick.stable = 2;
+  Decision got;
+  got.desired = 3;
+  got.stable = 2.0000005;
+  EXPECT_TRUE(agrees(tick, got));
+  got.stable = 2.00001;
+  EXPECT_FALSE(agrees(tick, got));
+  got.stable = 2;
+  got.excess_burst_capacity = 1;
+  EXPECT_FALSE(agrees(tick, got));
+  got.excess_burst_capacity = 0;
+  got.desired.reset();
+  EXPECT_FALSE(agrees(tick, got));
+}
+
+TEST(Replay, BadFilesAreRefusedWithTheLine) {
+  const std::string policy(kPolicy);
+  EXPECT_EQ(problem_of(policy + "{\"ms\":1,\"ready\":0}\n"), "no problem");
+  EXPECT_EQ(problem_of(""), "run.jsonl:1: got nothing, expected the policy of the run");
+  EXPECT_EQ(problem_of("{}\n"), "run.jsonl:1: policy: got nothing, expected the policy of the run");
+  EXPECT_TRUE(problem_of(policy + "hello\n").starts_with("run.jsonl:2: "));
+  EXPECT_EQ(problem_of(policy + "{\"ms\":5,\"sample\":-1}\n"),
+            "run.jsonl:2: sample: got -1, expected a number in [0, 1e+18]");
+  EXPECT_EQ(problem_of(policy + "{\"ms\":5,\"ready\":1,\"desired\":0}\n").substr(0, 20),
+            "run.jsonl:2: stable:");
+  EXPECT_EQ(problem_of(policy + "{\"ms\":5,\"ready\":1,\"speed\":2}\n").substr(0, 19),
+            "run.jsonl:2: speed:");
 }
 
 }  // namespace

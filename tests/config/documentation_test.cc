@@ -39,6 +39,32 @@ TEST(Documentation, EveryYamlBlockOfTheManifestPageLoads) {
   EXPECT_GE(blocks, 2U);
 }
 
+TEST(Documentation, TheManifestPageListsEveryAnnotationAndDefault) {
+  std::ifstream file(kRoot / "docs" / "manifest.md");
+  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  // What exists is what the errors about an unknown one list.
+  const auto policy = read_scaling_policy({{"autoscaling.knative.dev/?", ""}}, 0);
+  const auto defaults = read_autoscaler_defaults({{"?", ""}}, "");
+  ASSERT_FALSE(policy);
+  ASSERT_FALSE(defaults);
+  std::size_t names = 0;
+  for (std::string list : {policy.error().front(), defaults.error().front()}) {
+    list = list.substr(list.find("one of ") + 7) + ",";
+    for (std::size_t end = list.find_first_of(",>"); end != std::string::npos;
+         end = list.find_first_of(",>")) {
+      const std::string name = list.substr(0, end);
+      list.erase(0, list.find_first_not_of(" ,>", end));
+      EXPECT_NE(text.find("| `" + name + "` |"), std::string::npos) << name;
+      ++names;
+    }
+  }
+  EXPECT_EQ(names, 15U + 20U);
+  for (const char* name : {kProgressDeadlineAnnotation, "pilotlight.dev/", "| `floor` |",
+                           "| `target-parked-wait` |"}) {
+    EXPECT_NE(text.find(name), std::string::npos) << name;
+  }
+}
+
 TEST(Documentation, EveryExampleLoads) {
   std::size_t files = 0;
   for (const auto& entry : fs::recursive_directory_iterator(kRoot / "examples")) {

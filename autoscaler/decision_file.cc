@@ -1,0 +1,64 @@
+#include "autoscaler/decision_file.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace pilotlight::autoscaler {
+
+DecisionFile::DecisionFile(std::string path, std::uint64_t most_bytes)
+    : path_(std::move(path)), most_bytes_(most_bytes) {}
+
+DecisionFile::~DecisionFile() {
+  if (fd_ >= 0) close(fd_);
+}
+
+bool DecisionFile::append(std::string_view line) {
+  if (fd_ >= 0 && bytes_ + line.size() + 1 > most_bytes_) rotate();
+  std::string bytes(line);
+  bytes += '\n';
+  const bool done = (fd_ >= 0 || open()) && write_all(bytes);
+  if (!done) ++lost_;
+  return done;
+}
+
+bool DecisionFile::open() {
+  // Readable too: whether the last line was finished is in the file.
+  fd_ = ::open(path_.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+  if (fd_ < 0) return false;
+  struct stat facts {};
+  fstat(fd_, &facts);
+  bytes_ = static_cast<std::uint64_t>(facts.st_size);
+  char last = '\n';
+  if (bytes_ > 0 && pread(fd_, &last, 1, facts.st_size - 1) == 1 && last != '\n') {
+    return write_all("\n");
+  }
+  return true;
+}
+
+void DecisionFile::rotate() {
+  close(fd_);
+  fd_ = -1;
+  std::rename(path_.c_str(), (path_ + ".1").c_str());  // atomic: a reader sees either
+}
+
+bool DecisionFile::write_all(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = write(fd_, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) {
+      close(fd_);  // opened again for the next line, which ends this one
+      fd_ = -1;
+      return false;
+    }
+    bytes_ += static_cast<std::uint64_t>(n);
+    bytes.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return true;
+}
+
+}  // namespace pilotlight::autoscaler

@@ -1,0 +1,123 @@
+#include "cli/decide.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+
+#include "autoscaler/decision_json.h"
+#include "autoscaler/replay.h"
+#include "autoscaler/trace_json.h"
+#include "common/kube/json.h"
+
+namespace pilotlight::cli {
+namespace {
+
+constexpr int kExitDifferent = 1;
+constexpr int kExitConfig = 78;
+
+/// Whether the tick may pass; says why if not.
+int check_tick(const std::string& file, const autoscaler::Trace& trace, std::size_t number,
+               const autoscaler::TraceTick& tick, const autoscaler::Decision& decision) {
+  if (!tick.answered) {
+    std::fprintf(stderr, "pilotlight: %s:%zu: desired: got nothing, expected the answer to check\n",
+                 file.c_str(), number);
+    return kExitConfig;
+  }
+  if (agrees(tick, decision)) return 0;
+  std::fprintf(stderr,
+               "pilotlight: %s:%zu: the decision differs\n  recorded: %s\n  got:      %s\n"
+               "  inputs:   %s\n",
+               file.c_str(), number, answer_line(tick).c_str(),
+               decision_line(tick, decision).c_str(),
+               inputs_line(trace.rules, tick, decision).c_str());
+  return kExitDifferent;
+}
+
+/// A file that the autoscaler has written begins with a decision and all its inputs.
+bool is_decision_file(const std::string& file) {
+  std::ifstream in(file);
+  std::string line;
+  while (std::getline(in, line)) {
+    const auto value = kube::parse_json(line);
+    if (value) return kube::find(*value, {"seen"}) != nullptr;  // else: cut short by a crash
+  }
+  return false;
+}
+
+/// Every decision of such a file; each has its state with it, so that none depends on another.
+int decide_again(const std::string& file, bool check) {
+  std::ifstream in(file);
+  std::size_t number = 0;
+  std::size_t decisions = 0;
+  for (std::string line; std::getline(in, line);) {
+    const std::string where = file + ":" + std::to_string(++number);
+    if (!kube::parse_json(line)) continue;
+    const auto logged = autoscaler::read_decision(line, where);
+    if (!logged) {
+      for (const std::string& problem : logged.error()) {
+        std::fprintf(stderr, "pilotlight: %s\n", problem.c_str());
+      }
+      return kExitConfig;
+    }
+    autoscaler::LoggedDecision again = *logged;
+    autoscaler::DeciderState state = logged->before;
+    again.decision = decide(logged->seen, logged->policy, state, logged->at);
+    ++decisions;
+    autoscaler::TraceTick tick;
+    tick.ms = logged->unix_ms;
+    tick.ready = logged->seen.ready;
+    const std::string got = decision_line(tick, again.decision);
+    if (!check) {
+      std::puts(got.c_str());
+    } else if (!same(again.decision, logged->decision)) {
+      std::fprintf(stderr,
+                   "pilotlight: %s: the decision differs\n  recorded: %s\n  got:      %s\n"
+                   "  inputs:   %s\n",
+                   where.c_str(), decision_line(tick, logged->decision).c_str(), got.c_str(),
+                   line.c_str());
+      return kExitDifferent;
+    }
+  }
+  if (check) std::printf("%s: %zu decisions agree\n", file.c_str(), decisions);
+  return 0;
+}
+
+}  // namespace
+
+int decide_file(const std::string& file, bool check) {
+  if (is_decision_file(file)) return decide_again(file, check);
+  std::ifstream in(file);
+  if (!in) {
+    std::fprintf(stderr, "pilotlight: %s: got %s, expected a file of JSON lines\n", file.c_str(),
+                 std::strerror(errno));
+    return kExitConfig;
+  }
+  const auto trace = autoscaler::read_trace(in, file);
+  if (!trace) {
+    for (const std::string& problem : trace.error()) {
+      std::fprintf(stderr, "pilotlight: %s\n", problem.c_str());
+    }
+    return kExitConfig;
+  }
+  autoscaler::Replay replay(trace->rules);
+  std::size_t ticks = 0;
+  for (const autoscaler::TraceLine& line : trace->lines) {
+    if (const auto* sample = std::get_if<autoscaler::TraceSample>(&line.what)) {
+      replay.sample(*sample);
+      continue;
+    }
+    const auto& tick = std::get<autoscaler::TraceTick>(line.what);
+    const autoscaler::Decision decision = replay.decide(tick);
+    ++ticks;
+    if (!check) {
+      std::puts(decision_line(tick, decision).c_str());
+    } else if (const int code = check_tick(file, *trace, line.number, tick, decision)) {
+      return code;
+    }
+  }
+  if (check) std::printf("%s: %zu decisions agree\n", file.c_str(), ticks);
+  return 0;
+}
+
+}  // namespace pilotlight::cli
