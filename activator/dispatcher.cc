@@ -132,7 +132,7 @@ void Dispatcher::leave(Guest& guest, const Ending& ending, TimePoint now) {
     unpark(guest);
   } else if (guest.state_ == Guest::State::placed) {
     if (ending.completed) ReplicaSet::succeeded(*guest.replica_);
-    free_replica(guest, Finding::none, now);
+    free_replica(guest, ending.finding, now);
   }
   guest.state_ = Guest::State::away;
   --guests_;

@@ -24,6 +24,7 @@ struct Ending {
   bool completed = false;             ///< The app's answer went through.
   Duration service_time{};            ///< Of a completed one: from its placement on.
   std::optional<RefusalCause> cause;  ///< Why there was none.
+  Finding finding = Finding::none;    ///< What it says of the replica that had it.
 };
 
 /// One wake from its first parked request to its first answer, for the event log.

@@ -298,6 +298,8 @@ Task<> Pipeline::refuse(Request& request, ErrorCode error) {
     reply = http::local_reply(error);
   } else {
     ending.cause = RefusalCause::upstream_failed;
+    // Its sidecar is dying: who is sent there now may be taken by the kernel and by nobody else.
+    ending.finding = Finding::refused;
     reply = http::local_reply(FlowError::upstream_failed,
                               fmt::format("replica {} failed while it had the request: {}",
                                           request.last_replica, error.message()));

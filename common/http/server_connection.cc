@@ -184,7 +184,7 @@ Task<Result<>> ServerConnection::reply(const LocalReply& answer, bool close) {
     if (ec) last_ = true;
     if (ec) co_return ec;
   }
-  if (last_) co_await linger();
+  lingers_ = last_;
   co_return Result<>();
 }
 
@@ -208,6 +208,10 @@ Task<> ServerConnection::linger() {
 }
 
 Task<> ServerConnection::finish() {
+  if (lingers_) {
+    co_await linger();
+    co_return;
+  }
   if (!stream_.secure() || !whole_) co_return;
   if (interruption_.raised()) {  // the process stops, or the client has gone: no time to wait
     stream_.close_notify_now();

@@ -102,10 +102,8 @@ class ServerConnection {
   /// The program stops: whatever runs here ends now.
   void stop() noexcept { interruption_.raise(Cause::stopped); }
 
-  /// Closes politely: half-closes, then reads what the client still sends (bounded), so that a
-  /// reset does not destroy an answer it has not read yet.
-  [[nodiscard]] Task<> linger();
-  /// Ends the connection behind its last answer: with TLS the close_notify that tells a client that
+  /// Ends the connection behind its last answer, and behind what that answer held: lingers where it
+  /// was one of ours; with TLS the close_notify that tells a client that
   /// nothing is missing. Not after a reset() or an interrupted request.
   [[nodiscard]] Task<> finish();
   /// Closes so that no client can take a cut-off answer for a whole one.
@@ -121,6 +119,9 @@ class ServerConnection {
   static constexpr std::chrono::seconds kHandshakeTimeout{10};  ///< For the whole TLS handshake.
 
  private:
+  /// Closes politely: half-closes, then reads what the client still sends (bounded), so that a
+  /// reset does not destroy an answer it has not read yet.
+  [[nodiscard]] Task<> linger();
   static void on_left(void* self) noexcept;
   static void on_deadline(void* self) noexcept;
   [[nodiscard]] Task<Result<>> handshake();
@@ -142,6 +143,7 @@ class ServerConnection {
   tcp::endpoint local_;
   bool idle_ = false;
   bool last_ = false;
+  bool lingers_ = false;  // the last answer was our own, and what was asked may still come
   bool whole_ = true;  // no answer is owed, or was cut short
   bool tunnel_ = false;
   LeaveWatch::Entry leave_;  // last: goes before the descriptor closes

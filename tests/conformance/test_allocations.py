@@ -1,5 +1,10 @@
 """Once warm, the sidecar allocates nothing for a request: counted in the real program, by a
-preloaded library that sees every malloc (count_allocations.cc)."""
+preloaded library that sees every malloc (count_allocations.cc).
+
+That holds for a few requests at once. Asio keeps 64 coroutine frames of those that have ended
+(BOOST_ASIO_RECYCLING_ALLOCATOR_CACHE_SIZE), and one request has about eight: with 64 requests in
+lock-step the frames beyond that go back to malloc and cost 6.5 allocations a request.
+"""
 import os
 import pathlib
 import struct
@@ -12,7 +17,7 @@ from sidecar import BIN, Sidecar, read_until
 
 COUNTER = pathlib.Path(os.environ.get(
     "PILOTLIGHT_ALLOCATION_COUNTER", BIN.parent / "tests/conformance/libcount_allocations.so"))
-WARM_UP, REQUESTS = 20_000, 10_000
+WARM_UP, REQUESTS, AT_ONCE = 20_000, 10_000, 4
 HEAD = (b"POST /v2/models/iris/infer HTTP/1.1\r\nHost: iris.default.example.com\r\n"
         b"Content-Type: application/json\r\nContent-Length: 86\r\n\r\n")
 BODY = b"{" * 86
@@ -59,21 +64,22 @@ def exchange(connections, request, end, rounds):
             assert read_until(connection, end).startswith(b"HTTP/1.1 200 ")
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("concurrency", (0, 2), ids=("unlimited", "queued"))
+# Half of them wait in the queue with two permits. Hops never do: beyond the limit they are refused.
+CASES = [(shape, 0) for shape in SHAPES] + [(shape, 2) for shape in SHAPES if shape != "hop"]
+
+
+@pytest.mark.parametrize("shape, concurrency", CASES)
 def test_a_warm_request_allocates_nothing(tmp_path, shape, concurrency):
-    if shape == "hop" and concurrency:
-        return  # hops are never queued: those beyond the limit are refused
     assert COUNTER.exists(), "build the target count_allocations"
     counted = Counted(tmp_path, concurrency)
     try:
         assert counted.allocations() > 100, "the counter counts"
-        connections = [counted.sidecar.connect() for _ in range(8)]
-        exchange(connections, *SHAPES[shape], rounds=WARM_UP // len(connections))
+        connections = [counted.sidecar.connect() for _ in range(AT_ONCE)]
+        exchange(connections, *SHAPES[shape], rounds=WARM_UP // AT_ONCE)
         begun, before = time.monotonic(), counted.allocations()
         if os.environ.get("PILOTLIGHT_TRACE_ALLOCATIONS"):
             counted.trace(1)
-        exchange(connections, *SHAPES[shape], rounds=REQUESTS // len(connections))
+        exchange(connections, *SHAPES[shape], rounds=REQUESTS // AT_ONCE)
         counted.trace(0)
         seconds, spent = time.monotonic() - begun, counted.allocations() - before
         print("".join(counted.sidecar.lines))
