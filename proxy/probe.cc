@@ -55,15 +55,15 @@ bool redirects(unsigned status) {
 
 }  // namespace
 
-std::optional<Redirect> follow(std::string_view location, std::string_view host, std::uint16_t port,
-                               std::string_view path) {
-  constexpr std::string_view kScheme = "http://";
+std::optional<Redirect> follow(std::string_view location, bool https, std::string_view host,
+                               std::uint16_t port, std::string_view path) {
+  const std::string_view scheme = https ? "https://" : "http://";
   location = without_fragment(location);
   Redirect to;
   to.port = port;
   std::string_view rest = location;
-  if (location.starts_with(kScheme) || location.starts_with("//")) {
-    rest.remove_prefix(location.front() == '/' ? 2 : kScheme.size());
+  if (location.starts_with(scheme) || location.starts_with("//")) {
+    rest.remove_prefix(location.front() == '/' ? 2 : scheme.size());
     std::string_view authority = rest.substr(0, rest.find_first_of("/?"));
     rest.remove_prefix(authority.size());
     const std::size_t colon = authority.rfind(':');
@@ -73,7 +73,7 @@ std::optional<Redirect> follow(std::string_view location, std::string_view host,
       to.port = *named;
       authority = authority.substr(0, colon);
     } else {
-      to.port = 80;
+      to.port = https ? 443 : 80;
     }
     if (!http::same_name(authority, host)) return std::nullopt;
     to.path = rest.starts_with('/') ? std::string(rest) : "/" + std::string(rest);
@@ -133,8 +133,8 @@ Task<ProbeTry> SocketProber::attempt_http(const ReadinessProbe& probe, TimePoint
     found.connected = found.connected || answer.connected;
     found.ok = answer.status >= 200 && answer.status < 400;
     if (!redirects(answer.status) || answer.location.empty()) co_return found;
-    if (probe.https && answer.location.starts_with("http://")) co_return found;  // elsewhere
-    auto next = follow(answer.location, host, target.address.port(), target.path);
+    auto next =
+        follow(answer.location, probe.https, host, target.address.port(), target.path);
     if (!next) co_return found;
     target.address.port(next->port);
     target.path = std::move(next->path);

@@ -75,7 +75,8 @@ struct Redirect {
   std::uint16_t port = 0;
   std::string path;
 };
-[[nodiscard]] std::optional<Redirect> follow(std::string_view location, std::string_view host,
-                                             std::uint16_t port, std::string_view path);
+[[nodiscard]] std::optional<Redirect> follow(std::string_view location, bool https,
+                                             std::string_view host, std::uint16_t port,
+                                             std::string_view path);
 
 }  // namespace pilotlight::proxy

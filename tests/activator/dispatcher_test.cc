@@ -327,6 +327,23 @@ TEST_F(DispatcherTest, AWakeThatComesTooLateIsToldOnce) {
   give_up(next, RefusalCause::client_left);
 }
 
+TEST_F(DispatcherTest, AReplicaThatDiedWithARequestGetsNoOtherAtOnce) {
+  replicas(2, 4);
+  Client lost;
+  ASSERT_EQ(come(lost), Asked::placed);
+  const std::string dying = lost.placement().replica->name;
+  Ending ending;
+  ending.cause = RefusalCause::upstream_failed;
+  ending.finding = Finding::refused;
+  dispatcher_.leave(lost, ending, now_);
+  std::deque<Client> next(4);
+  for (Client& client : next) {
+    ASSERT_EQ(come(client), Asked::placed);
+    EXPECT_NE(client.placement().replica->name, dying);
+  }
+  for (Client& client : next) finish(client);
+}
+
 TEST_F(DispatcherTest, ADeletedRevisionRefusesWhoWaitsAndWhoComes) {
   Client waiting;
   Client late;

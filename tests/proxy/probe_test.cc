@@ -9,8 +9,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-std::string led_to(std::string_view location, std::string_view path = "/a/b?q=1") {
-  const auto to = follow(location, "127.0.0.1", 8080, path);
+std::string led_to(std::string_view location, bool https = false) {
+  const auto to = follow(location, https, "127.0.0.1", 8080, "/a/b?q=1");
   return to ? std::to_string(to->port) + to->path : "elsewhere";
 }
 
@@ -25,6 +25,8 @@ TEST(Redirects, AreFollowedOnTheSameHostOnly) {
   EXPECT_EQ(led_to("//127.0.0.1:81?x"), "81/?x");
   EXPECT_EQ(led_to("http://example.com/"), "elsewhere");
   EXPECT_EQ(led_to("https://127.0.0.1:8080/"), "elsewhere");
+  EXPECT_EQ(led_to("https://127.0.0.1/x", true), "443/x");
+  EXPECT_EQ(led_to("http://127.0.0.1/x", true), "elsewhere");
   EXPECT_EQ(led_to("http://127.0.0.1:0/"), "elsewhere");
   EXPECT_EQ(led_to("mailto:me"), "elsewhere");
 }
