@@ -186,6 +186,7 @@ Task<bool> Pipeline::attempt(Request& request, const Placement& placement) {
   http::ServerConnection& down = request.down;
   http::ExchangePlan plan;
   plan.edit.peer = down.peer_address();
+  plan.edit.peer_line = down.peer_line();
   plan.edit.next_host = placement.replica->host;
   plan.edit.hop_epoch = parts_.hop_epoch;
   plan.upstream_admits = true;

@@ -1,6 +1,7 @@
 #include "proxy/pipeline.h"
 
 #include <algorithm>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -51,6 +52,7 @@ http::LocalReply text_reply(unsigned status, std::string body, std::string extra
 Task<> Pipeline::serve(Transport stream) {
   http::ServerConnection down(parts_.http, std::move(stream));
   const http::ConnectionSet::Member member(connections_, down);
+  std::optional<http::Exchange> exchange;
   while (!down.last()) {
     const Result<> read = co_await down.read_head(TimePoint::max());
     if (!read) {
@@ -67,7 +69,7 @@ Task<> Pipeline::serve(Transport stream) {
     if (is_probe(down.head())) {
       co_await answer_probe(down);
     } else {
-      co_await run(down);
+      co_await run(down, exchange);
     }
     if (!down.end_request()) break;
   }
@@ -126,7 +128,7 @@ Task<Result<Admission::Permit>> Pipeline::admit(http::ServerConnection& down, Re
   co_return std::move(permit);
 }
 
-Task<> Pipeline::run(http::ServerConnection& down) {
+Task<> Pipeline::run(http::ServerConnection& down, std::optional<http::Exchange>& exchange) {
   const bool hop = down.head().has(FieldKind::pilotlight_hop);
   // Latecomers of a drain go back where they came from: another replica can take them.
   if (hop && parts_.fence.begun()) {
@@ -158,6 +160,7 @@ Task<> Pipeline::run(http::ServerConnection& down) {
   }
   http::ExchangePlan plan;
   plan.edit.peer = down.peer_address();
+  plan.edit.peer_line = down.peer_line();
   if (hop && down.head().expects_continue) {
     const Result<> told = co_await tell_to_continue(down, plan);
     if (!told) {
@@ -178,8 +181,9 @@ Task<> Pipeline::run(http::ServerConnection& down) {
       checkout.emplace(std::move(*dialed));
     }
     parts_.observer.took_upstream(checkout->reused());
-    http::Exchange exchange(down, **checkout, plan);
-    const http::ExchangeEnd end = co_await exchange.run(http::FirstByteHook());
+    exchange.emplace(down, **checkout, plan);
+    const http::ExchangeEnd end = co_await exchange->run(http::FirstByteHook());
+    exchange.reset();
     if (!end.error) {
       const TimePoint now = parts_.http.clock.now();
       parts_.observer.answered(request.record, (*checkout)->head());

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "common/flow/admission.h"
@@ -69,7 +70,9 @@ class Pipeline {
 
   [[nodiscard]] bool is_probe(const http::RequestHead& head) const noexcept;
   [[nodiscard]] Task<> answer_probe(http::ServerConnection& down);
-  [[nodiscard]] Task<> run(http::ServerConnection& down);
+  /// `exchange` is the connection's place for one: inside, this frame would be too large for Asio to
+  /// keep (1,020 bytes) and cost an allocation per request.
+  [[nodiscard]] Task<> run(http::ServerConnection& down, std::optional<http::Exchange>& exchange);
   [[nodiscard]] Task<> bounce(http::ServerConnection& down, http::Bounce why);
   [[nodiscard]] Task<Result<Admission::Permit>> admit(http::ServerConnection& down,
                                                       Request& request, TimePoint deadline);

@@ -29,6 +29,12 @@ int hex_digit(char c) noexcept {
 }  // namespace
 
 Result<std::size_t> BodyScanner::scan(std::string_view bytes) noexcept {
+  if (framing_ == Framing::length) {
+    const std::uint64_t taken = std::min<std::uint64_t>(left_, bytes.size());
+    left_ -= taken;
+    done_ = left_ == 0;
+    return static_cast<std::size_t>(taken);
+  }
   std::size_t taken = 0;
   while (taken < bytes.size() && !done_) {
     std::string_view payload;

@@ -7,6 +7,9 @@
 namespace pilotlight::http {
 namespace {
 
+constexpr std::string_view kColon = ": ";
+constexpr std::string_view kEndOfLine = "\r\n";
+
 /// Every value of a field, joined as one list.
 void join(const Head& head, FieldKind kind, std::string& all) {
   all.clear();
@@ -72,10 +75,7 @@ void OutgoingHead::begin() {
 }
 
 void OutgoingHead::add(std::string_view name, std::string_view value) {
-  added_ += name;
-  added_ += ": ";
-  added_ += value;
-  added_ += "\r\n";
+  added_.append(name).append(kColon).append(value).append(kEndOfLine);
 }
 
 void OutgoingHead::cut_named_by_connection(const Head& head) {
@@ -129,9 +129,13 @@ void OutgoingHead::add_forwarded(const RequestHead& head, const RequestEdit& edi
       added_ += "\r\n";
     }
   }
-  added_ += "X-Forwarded-For: ";
-  if (!list_.empty()) added_.append(list_).append(", ");
-  added_.append(edit.peer).append("\r\n");
+  if (list_.empty() && !edit.peer_line.empty()) {
+    added_ += edit.peer_line;
+    return;
+  }
+  if (!list_.empty()) list_ += ", ";
+  list_ += edit.peer;
+  add("X-Forwarded-For", list_);
 }
 
 void OutgoingHead::compose(const RequestHead& head, const RequestEdit& edit) {
@@ -228,8 +232,8 @@ void OutgoingHead::finish(std::string_view text) {
     at = std::max(at, to);
   }
   if (last > at) text_.append(text, at, last - at);
+  added_ += kEndOfLine;
   text_ += added_;
-  text_ += "\r\n";
 }
 
 std::string OutgoingHead::rest(std::size_t sent) const {

@@ -15,6 +15,8 @@ enum class ExpectEdit : std::uint8_t { keep, cut, add };
 /// How a request head changes on its way through one of our hops (knative.md 1.8 and 2.3).
 struct RequestEdit {
   std::string_view peer;  ///< The downstream peer's IP address, appended to X-Forwarded-For.
+  /// The whole line for a request that has none yet: it is the same all through a connection.
+  std::string_view peer_line;
   /// The activator's: the Host of the next hop; what the client said moves to K-Original-Host, and
   /// the request is marked as proxied. Empty in a sidecar, which restores K-Original-Host instead.
   std::string_view next_host;

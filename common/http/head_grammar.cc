@@ -228,9 +228,18 @@ HeadCursor::Step HeadCursor::word(std::string_view expected) noexcept {
 }
 
 HeadCursor::Step HeadCursor::version(unsigned& found) noexcept {
-  const Step prefix = word("HTTP/1.");
-  if (prefix != Step::ok) return prefix;
-  if (at_ == end_) return Step::more;
+  constexpr std::string_view kPrefix = "HTTP/1.";
+  if (static_cast<std::size_t>(end_ - at_) > kPrefix.size()) {  // as a rule: no call for 7 bytes
+    std::uint64_t there = 0;
+    std::uint64_t wanted = 0;
+    std::memcpy(&there, at_, kPrefix.size());
+    std::memcpy(&wanted, kPrefix.data(), kPrefix.size());
+    if (there != wanted) return Step::bad;
+    at_ += kPrefix.size();
+  } else {
+    const Step prefix = word(kPrefix);
+    return prefix == Step::ok ? Step::more : prefix;
+  }
   if (*at_ != '0' && *at_ != '1') return Step::bad;
   found = *at_ == '1' ? 11 : 10;
   ++at_;

@@ -50,11 +50,12 @@ Result<std::size_t> stopped(Step step, std::string_view bytes) {
 /// What `Connection` says, over all its lines: persistence (RFC 9112, section 9.3), upgrade, and
 /// whether it nominates fields of the message. @return false for what is no list of tokens.
 bool read_connection(Head& head) noexcept {
+  head.keep_alive = head.version == 11;
+  if (!head.has(FieldKind::connection) && !head.has(FieldKind::proxy_connection)) return true;
   bool says_upgrade = false;
   bool says_close = false;
   bool says_keep_alive = false;
   for (const Field& f : head.fields) {
-    if (!head.has(FieldKind::connection) && !head.has(FieldKind::proxy_connection)) break;
     if (f.kind != FieldKind::connection && f.kind != FieldKind::proxy_connection) continue;
     std::string_view list = f.value;
     while (!list.empty()) {

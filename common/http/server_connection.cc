@@ -35,6 +35,7 @@ ServerConnection::ServerConnection(ShardParts& parts, Transport stream)
   ErrorCode ec;  // a connection that is gone already has no addresses; its first read says so
   const tcp::endpoint peer = stream_.tcp().remote_endpoint(ec);
   if (!ec) peer_address_ = peer.address().to_string();
+  peer_line_ = "X-Forwarded-For: " + peer_address_ + "\r\n";
   local_ = stream_.tcp().local_endpoint(ec);
 }
 

@@ -113,6 +113,8 @@ class ServerConnection {
   [[nodiscard]] ReadBuffer& in() noexcept { return in_; }
   [[nodiscard]] ShardParts& parts() noexcept { return parts_; }
   [[nodiscard]] const std::string& peer_address() const noexcept { return peer_address_; }
+  /// What every request of this connection adds to its head (RequestEdit::peer_line).
+  [[nodiscard]] const std::string& peer_line() const noexcept { return peer_line_; }
   [[nodiscard]] const tcp::endpoint& local() const noexcept { return local_; }
 
   static constexpr std::chrono::seconds kHeadTimeout{60};       ///< knative.md 1.3
@@ -140,6 +142,7 @@ class ServerConnection {
   bool watches_moves_ = false;
   std::optional<Event> event_;
   std::string peer_address_;
+  std::string peer_line_;
   tcp::endpoint local_;
   bool idle_ = false;
   bool last_ = false;
