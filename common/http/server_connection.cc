@@ -67,8 +67,10 @@ Task<ErrorCode> ServerConnection::read_more() {
   if (stream_.secure()) {
     std::tie(got.error, got.bytes) = co_await stream_.read_some(room);
   } else {
-    // In a tunnel a FIN is not reported, so a short read must not stand for the last one.
-    co_await reader_.receive(room, got, tunnel_ ? ShortRead::proves_nothing : ShortRead::drained);
+    // Where a FIN is not reported, or has been, a short read must not stand for the last one.
+    const bool watched = !tunnel_ && !lingers_ && !interruption_.raised();
+    co_await reader_.receive(room, got,
+                             watched ? ShortRead::drained : ShortRead::proves_nothing);
   }
   in_.commit(got.bytes);
   co_return got.error;
@@ -202,9 +204,8 @@ Task<> ServerConnection::linger() {
   std::size_t read = 0;
   while (!ec && read < kLingerBytes) {
     in_.consume(in_.size());
-    auto [error, n] = co_await stream_.read_some(in_.prepare());
-    ec = error;
-    read += n;
+    ec = co_await read_more();
+    read += in_.size();
   }
 }
 

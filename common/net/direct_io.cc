@@ -72,6 +72,11 @@ Reception::Thread* Reception::operator()(Frame* frame) {
   auto& implementation = (stream_.*Inside::kImpl).get_implementation();
   constexpr bool kContinuation = false;
   constexpr bool kMayTryNow = true;
+  // After a drained read the reactor would not ask the socket before there is news.
+  if (short_read_ == ShortRead::proves_nothing && try_now(this) != not_done) {
+    reactor_.post_immediate_completion(this, kContinuation);
+    return nullptr;
+  }
   reactor_.start_op(asio::detail::reactor::read_op, implementation.socket_,
                     implementation.reactor_data_, this, kContinuation, kMayTryNow);
   return nullptr;

@@ -32,7 +32,7 @@ struct IoResult {
 
 /// What a read that did not fill its room says of the socket.
 enum class ShortRead : bool {
-  proves_nothing,  ///< The next read asks the socket again.
+  proves_nothing,  ///< And this read asks the socket first, whatever the one before has proved.
   /// Nothing is left, so the next read waits for news before it asks. Only where somebody else
   /// watches for the peer's FIN (LeaveWatch): one that came with the last bytes is no news.
   drained,

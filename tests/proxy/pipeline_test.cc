@@ -210,6 +210,22 @@ TEST_F(PipelineTest, ATruncatedAnswerIsNeverPassedOffAsWhole) {
   ASSERT_TRUE(until([&] { return ended(Outcome::broken_off) == 1; }));
 }
 
+TEST_F(PipelineTest, AFinThatComesWithTheLastBytesIsSeen) {
+  for (const std::string_view answer :
+       {"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\na part", "HTTP/1.1 200 OK\r\n\r\nall of it"}) {
+    RawClient& c = client();
+    c.send(kGet);
+    const std::size_t connections = app_.accepted();
+    ASSERT_TRUE(until([&] { return app_.accepted() == connections + 1 && app_[connections].received.ends_with("\r\n\r\n"); }));
+    app_.send(connections, answer);
+    app_.close(connections);  // both are there before the sidecar looks
+    ASSERT_TRUE(until([&] { return c.ended(); }));
+  }
+  EXPECT_EQ(ended(Outcome::broken_off), 1u);
+  EXPECT_EQ(ended(Outcome::answered), 1u);
+  EXPECT_EQ(ended(Outcome::deadline), 0u) << "it was seen only when its time was up";
+}
+
 TEST_F(PipelineTest, ALongBodyStreamsBothWaysChunkByChunk) {
   RawClient& c = client();
   c.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n");
