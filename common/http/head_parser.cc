@@ -13,12 +13,13 @@ namespace {
 
 using Step = HeadCursor::Step;
 
-/// More fields than this is an attack, whatever their size.
-constexpr std::size_t kFieldsMax = 1000;
+/// More fields of interest, or names in `Connection`, is an attack: each is looked for in all others.
+constexpr std::size_t kFieldsMax = 256;
+constexpr int kNominationsMax = 64;
 
 /// The lines behind the first one, up to and including the empty line.
 Step parse_fields(HeadCursor& cursor, Head& head) {
-  for (std::size_t fields = 0;; ++fields) {
+  for (;;) {
     bool empty = false;
     Step step = cursor.empty_line(empty);
     if (step != Step::ok || empty) return step;
@@ -28,9 +29,9 @@ Step parse_fields(HeadCursor& cursor, Head& head) {
     step = cursor.token(':', name);
     if (step == Step::ok) step = cursor.rest_of_line(value);
     if (step != Step::ok) return step;
-    if (fields == kFieldsMax) return Step::too_many;
     const FieldKind kind = field_kind(name);
     if (kind == FieldKind::other) continue;
+    if (head.fields.size() == kFieldsMax) return Step::too_many;
     Field found;
     found.kind = kind;
     found.begin = static_cast<std::uint32_t>(begin);
@@ -55,6 +56,7 @@ bool read_connection(Head& head) noexcept {
   bool says_upgrade = false;
   bool says_close = false;
   bool says_keep_alive = false;
+  int nominations = 0;
   for (const Field& f : head.fields) {
     if (f.kind != FieldKind::connection && f.kind != FieldKind::proxy_connection) continue;
     std::string_view list = f.value;
@@ -70,6 +72,7 @@ bool read_connection(Head& head) noexcept {
         says_keep_alive = true;
       } else if (!token.empty() && !same_name(token, "te")) {
         head.connection_names = true;
+        if (++nominations > kNominationsMax) return false;
       }
     }
   }

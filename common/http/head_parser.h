@@ -13,7 +13,7 @@ namespace pilotlight::http {
 /// obs-fold, a length together with chunked, transfer codings other than one chunked, bare CR or LF, control characters.
 ///
 /// @return how many bytes the head takes, with `head` filled in; 0 when `bytes` end before the head
-/// does; bad_message, or head_too_large beyond 64 KiB or 1,000 fields. Allocates nothing for up to
+/// does; bad_message, or head_too_large beyond 64 KiB. Allocates nothing for up to
 /// 16 fields of interest. About 600 instructions.
 [[nodiscard]] Result<std::size_t> parse_request(std::string_view bytes, RequestHead& head);
 

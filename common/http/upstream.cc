@@ -39,8 +39,11 @@ Task<bool> UpstreamConnection::read_some(TimePoint until) {
   Deadline deadline(parts_.deadlines, &cancel_stream, &stream_);
   if (until <= parts_.clock.now()) co_return false;
   deadline.set(until);
+  const auto room = in_.prepare();
   IoResult got;
-  co_await reader_.receive(in_.prepare(), got);
+  do {
+    co_await receive(room, got);
+  } while (retry(got));
   in_.commit(got.bytes);
   co_return !got.error;
 }

@@ -1,5 +1,6 @@
 """Apps that close idle connections, die and come back: what a client sees of it."""
 import contextlib
+import json
 import random
 import threading
 import time
@@ -118,8 +119,11 @@ def restarting(request):
     """(sidecar with one permit, a way to stop its app, a way to start it again)"""
     app = HeldApp()
     apps = [app]
+    # With a period a probe is one try; without, it waits for the app as Knative's does.
+    probe = {"tcpSocket": {"port": app.port, "host": "127.0.0.1"}, "periodSeconds": 1}
     sidecar = Sidecar(app.port, concurrency=1, timeout_seconds=4,
-                      env={"PILOTLIGHT_APP_DOWN": request.param, "PILOTLIGHT_LOG_LEVEL": "error"})
+                      env={"PILOTLIGHT_APP_DOWN": request.param, "PILOTLIGHT_LOG_LEVEL": "error",
+                           "SERVING_READINESS_PROBE": json.dumps(probe)})
     wait_for("readiness", lambda: sidecar.probe() == 200)
 
     def start():

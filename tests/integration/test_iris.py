@@ -48,7 +48,8 @@ def test_iris_sleeps_wakes_answers_and_sleeps_again(start):
         assert len(running) >= 2 and all(running)
         replica_address = awake["replicas"][0]["address"]
         assert processes.listening(replica_address)
-        app_ports = ports_of(awake["replicas"][0]["app_pid"])
+        ready = next(one for one in awake["replicas"] if one["state"] == "ready")
+        app_ports = ports_of(ready["app_pid"])
         assert app_ports, "the app listens on nothing"
 
         up.wait_asleep("iris")

@@ -119,6 +119,15 @@ TEST(HeadParser, AHeadBeyondTheLimitIsTooLargeNotEndless) {
             make_error_code(FlowError::head_too_large));
 }
 
+TEST(HeadParser, WhatWouldCostTheSquareOfItsSizeIsRefused) {
+  std::string fields = "GET / HTTP/1.1\r\nHost: a\r\n";
+  for (int i = 0; i < 300; ++i) fields += "Upgrade: a\r\n";
+  EXPECT_EQ(refusal(fields + "\r\n"), make_error_code(FlowError::head_too_large));
+  std::string names = "GET / HTTP/1.1\r\nHost: a\r\nConnection: x";
+  for (int i = 0; i < 100; ++i) names += ",x" + std::to_string(i);
+  EXPECT_EQ(refusal(names + "\r\n\r\n"), make_error_code(FlowError::bad_message));
+}
+
 TEST(HeadParser, ConnectionDecidesKeepAliveAndUpgrade) {
   EXPECT_TRUE(parsed("GET / HTTP/1.1\r\nHost: a\r\n\r\n").keep_alive);
   EXPECT_FALSE(parsed("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").keep_alive);
