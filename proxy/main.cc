@@ -59,8 +59,12 @@ int main(int argc, char** argv) {
     return 0;
   }
   if (ask == ProxyAsk::nonsense) {
-    std::fputs("pilotlight-proxy: expected --help, --version or --print-config [-o text|json]\n",
-               stderr);
+    std::string got;
+    for (int i = 1; i < argc; ++i) got += (i == 1 ? "" : " ") + std::string(argv[i]);
+    std::fprintf(stderr,
+                 "pilotlight-proxy: got \"%s\", expected --help, --version or --print-config "
+                 "[-o text|json]\n",
+                 got.c_str());
     return kExitConfig;
   }
   const auto config = config::load_proxy_config(environment);
