@@ -1,32 +1,21 @@
 #include "cli/logs.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdio>
 #include <map>
+#include <string_view>
 #include <utility>
 #include <vector>
 
-#include <fcntl.h>
-#include <fmt/format.h>
 #include <poll.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "cli/log_tail.h"
 #include "local/state_dir.h"
 
 namespace pilotlight::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// One file that is being printed: how far, and the line that is not finished.
-struct Tail {
-  std::string origin;
-  ino_t inode = 0;
-  off_t offset = 0;
-  std::string rest;
-};
 
 /// "<deployment>-xxxxx.app.log" -> "<deployment>-xxxxx app"; "" when it is no log of it.
 std::string origin_of(const std::string& file, const std::string& deployment) {
@@ -42,31 +31,7 @@ std::string origin_of(const std::string& file, const std::string& deployment) {
   return name;
 }
 
-void print_lines(Tail& tail, std::string_view bytes) {
-  tail.rest += bytes;
-  for (std::size_t end = 0; (end = tail.rest.find('\n')) != std::string::npos;) {
-    std::printf("[%s] %.*s\n", tail.origin.c_str(), static_cast<int>(end), tail.rest.c_str());
-    tail.rest.erase(0, end + 1);
-  }
-}
-
-void print_new(const fs::path& path, Tail& tail) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return;
-  struct stat facts {};
-  fstat(fd, &facts);
-  if (facts.st_ino != tail.inode || facts.st_size < tail.offset) {
-    tail.inode = facts.st_ino;  // a new file has taken the name of a full one
-    tail.offset = 0;
-  }
-  std::array<char, 65536> buffer;
-  for (ssize_t n = 0; (n = pread(fd, buffer.data(), buffer.size(), tail.offset)) > 0;) {
-    tail.offset += n;
-    print_lines(tail, std::string_view(buffer.data(), static_cast<std::size_t>(n)));
-  }
-  close(fd);
-  std::fflush(stdout);
-}
+void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
 
 std::vector<fs::path> files_of(const fs::path& logs, const std::string& deployment) {
   std::vector<std::pair<fs::file_time_type, fs::path>> found;
@@ -114,14 +79,17 @@ int print_logs(const fs::path& state_dir, const std::string& service, bool follo
                  names(*up).c_str());
     return 1;
   }
-  std::map<fs::path, Tail> tails;
+  std::map<fs::path, LogTail> tails;
   for (;;) {
+    const bool last = !follow || !local::is_locked(state_dir);
     for (const fs::path& path : files_of(state_dir / "logs", deployment)) {
-      Tail& tail = tails[path];
-      if (tail.origin.empty()) tail.origin = origin_of(path.filename(), deployment);
-      print_new(path, tail);
+      LogTail& tail =
+          tails.try_emplace(path, path, origin_of(path.filename(), deployment)).first->second;
+      print(tail.more());
+      if (last) print(tail.unfinished());
     }
-    if (!follow || !local::is_locked(state_dir)) return 0;
+    std::fflush(stdout);
+    if (last) return 0;
     poll(nullptr, 0, 200);
   }
 }

@@ -1,6 +1,7 @@
 #include "local/gateway_sockets.h"
 
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 
 #include <fmt/format.h>
@@ -9,6 +10,8 @@
 
 namespace pilotlight::local {
 namespace {
+
+constexpr std::uint16_t kLastPort = 65535;
 
 std::string show(const asio::ip::tcp::endpoint& where) {
   const std::string address = where.address().to_string();
@@ -53,7 +56,13 @@ OrReason<GatewaySockets> GatewaySockets::open(const asio::ip::tcp::endpoint& gat
   if (!add("gateway", gateway)) return failure("the gateway", gateway);
   asio::ip::tcp::endpoint next = gateway;
   for (const std::string& service : services) {
-    if (gateway.port() != 0) next.port(static_cast<std::uint16_t>(next.port() + 1));
+    if (gateway.port() != 0) {
+      if (next.port() == kLastPort) {
+        return Reason::because(fmt::format(
+            "no port after {} for service {}; choose another --listen", kLastPort, service));
+      }
+      next.port(static_cast<std::uint16_t>(next.port() + 1));
+    }
     if (!add(service, next)) return failure("service " + service, next);
   }
   return opened;

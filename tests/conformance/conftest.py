@@ -1,5 +1,11 @@
 """Fixtures around a sidecar that runs alone."""
+import pathlib
+import sys
+
 import pytest
+
+# What starting a program needs is there; modules of this folder come first.
+sys.path.append(str(pathlib.Path(__file__).parents[1] / "integration"))
 
 from lax import App
 from sidecar import Sidecar

@@ -8,61 +8,27 @@ import subprocess
 import threading
 import time
 
-BIN = pathlib.Path(os.environ.get("PILOTLIGHT_BIN", "build/release/bin")).resolve()
-
-
-def wait_for(what, condition, seconds=10, every=0.02):
-    """Polls until `condition()` is true, and returns what it returned."""
-    end = time.monotonic() + seconds
-    while True:
-        result = condition()
-        if result:
-            return result
-        assert time.monotonic() < end, f"waited {seconds} s for {what}"
-        time.sleep(every)
-
-
-def free_port(address="127.0.0.1"):
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind((address, 0))
-        return probe.getsockname()[1]
-
-
-def own_address():
-    """A loopback address that no other test of this machine uses: its low bytes are our pid."""
-    pid = os.getpid()
-    return f"127.{100 + (pid >> 16) % 100}.{pid >> 8 & 255}.{pid & 255}"
+from harness import BIN, wait_for
+from queue_proxy import environment, free_port, own_address
 
 
 class Sidecar:
-    """One pilotlight-proxy with Knative's environment (knative.md 6.1) and ports of its own."""
+    """One pilotlight-proxy with Knative's environment and ports of its own."""
 
     def __init__(self, user_port, concurrency=0, timeout_seconds=30, env=None):
         self.address = own_address()
         ports = [free_port(self.address) for _ in range(4)]
         self.serving, self.admin, self.stats = [(self.address, port) for port in ports[:3]]
-        environment = {
+        names = {
             "CONTAINER_CONCURRENCY": str(concurrency),
             "QUEUE_SERVING_PORT": str(ports[0]),
             "QUEUE_SERVING_TLS_PORT": str(ports[3]),
-            "USER_PORT": str(user_port),
             "REVISION_TIMEOUT_SECONDS": str(timeout_seconds),
-            "SERVING_LOGGING_CONFIG": "",
-            "SERVING_LOGGING_LEVEL": "",
-            "SERVING_NAMESPACE": "default",
-            "SERVING_CONFIGURATION": "app",
-            "SERVING_REVISION": "app-00001",
-            "SERVING_POD": "app-00001-0",
-            "SERVING_POD_IP": self.address,
-            "SERVING_READINESS_PROBE":
-                '{"tcpSocket":{"port":%d,"host":"127.0.0.1"},"successThreshold":1}' % user_port,
-            "PILOTLIGHT_LISTEN_ADDRESS": self.address,
             "PILOTLIGHT_ADMIN_LISTEN": f"{self.address}:{ports[1]}",
             "PILOTLIGHT_STATS_LISTEN": f"{self.address}:{ports[2]}",
             **(env or {}),
         }
-        self.process = subprocess.Popen([BIN / "pilotlight-proxy"], env=environment,
+        self.process = subprocess.Popen([BIN / "pilotlight-proxy"], env=environment(user_port, self.address, **names),
                                         stderr=subprocess.PIPE, text=True)
         self.lines = []
         self._reader = threading.Thread(target=self._read, daemon=True)

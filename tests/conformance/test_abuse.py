@@ -12,7 +12,8 @@ import time
 import pytest
 
 from held_app import HeldApp
-from sidecar import Sidecar, read_to_end, read_until, wait_for
+from harness import wait_for
+from sidecar import Sidecar, read_to_end, read_until
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 HOP = b"GET /free HTTP/1.1\r\nHost: a\r\nPilotlight-Hop: 7\r\nConnection: close\r\n\r\n"

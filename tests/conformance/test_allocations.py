@@ -13,7 +13,8 @@ import time
 import pytest
 
 from held_app import HeldApp
-from sidecar import BIN, Sidecar, read_until
+from harness import BIN
+from sidecar import Sidecar, read_until
 
 COUNTER = pathlib.Path(os.environ.get(
     "PILOTLIGHT_ALLOCATION_COUNTER", BIN.parent / "tests/conformance/libcount_allocations.so"))

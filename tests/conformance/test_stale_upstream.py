@@ -8,7 +8,8 @@ import time
 import pytest
 
 from held_app import HeldApp
-from sidecar import Sidecar, read_until, wait_for
+from harness import wait_for
+from sidecar import Sidecar, read_until
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 

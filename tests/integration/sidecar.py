@@ -1,6 +1,4 @@
 """pilotlight-proxy alone, as Knative's controller would start it, in front of the echo app."""
-import json
-import os
 import re
 import signal
 import socket
@@ -9,38 +7,10 @@ import threading
 
 from harness import BIN, wait_for
 from http1 import ask_now
+from queue_proxy import environment, free_port, own_address
 
 PROXY = BIN / "pilotlight-proxy"
 ECHO = BIN / "echo-server"
-
-
-def free_port(address="127.0.0.1"):
-    with socket.socket() as probe:
-        probe.bind((address, 0))
-        return probe.getsockname()[1]
-
-
-def own_address():
-    """A loopback address that no other test of this machine uses: its low bytes are our pid."""
-    pid = os.getpid()
-    return f"127.{90 + (pid >> 16) % 10}.{pid >> 8 & 255}.{max(pid & 255, 2)}"
-
-
-def environment(user_port, address, **changes):
-    """What Knative's controller always sets. A change to None takes the name out."""
-    names = {
-        "CONTAINER_CONCURRENCY": "0", "QUEUE_SERVING_PORT": "8012",
-        "QUEUE_SERVING_TLS_PORT": "8112", "USER_PORT": str(user_port),
-        "REVISION_TIMEOUT_SECONDS": "30", "SERVING_LOGGING_CONFIG": "",
-        "SERVING_LOGGING_LEVEL": "", "SERVING_NAMESPACE": "default",
-        "SERVING_CONFIGURATION": "iris", "SERVING_REVISION": "iris-00001",
-        "SERVING_POD": "iris-00001-x", "SERVING_POD_IP": address,
-        "PILOTLIGHT_LISTEN_ADDRESS": address,
-        "SERVING_READINESS_PROBE": json.dumps(
-            {"tcpSocket": {"port": user_port, "host": "127.0.0.1"}, "successThreshold": 1}),
-    }
-    names.update(changes)
-    return {name: value for name, value in names.items() if value is not None}
 
 
 class App:

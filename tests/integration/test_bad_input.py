@@ -107,6 +107,16 @@ def test_a_port_in_use_is_named_and_exits_1(flag, state_dir, tmp_path):
     assert_nothing_started(state_dir)
 
 
+def test_a_gateway_without_ports_after_it_is_named_and_exits_1(state_dir, tmp_path):
+    manifest = tmp_path / "echo.yaml"
+    manifest.write_text(echo_service())
+    done = run("up", manifest, "--listen", "127.0.0.1:65535", "--api", "127.0.0.1:0",
+               state_dir=state_dir)
+    assert done.returncode == 1, done
+    assert "65535" in done.stderr and "service echo" in done.stderr
+    assert_nothing_started(state_dir)
+
+
 def test_a_missing_program_is_named_and_exits_1(state_dir, tmp_path):
     manifest = tmp_path / "echo.yaml"
     manifest.write_text(echo_service())

@@ -88,6 +88,16 @@ def test_logs_has_the_apps_own_lines_and_follows(start):
     assert unknown.returncode != 0 and "nobody" in unknown.stderr
 
 
+def test_logs_has_what_came_before_a_full_file_and_the_last_words(start):
+    script = ('echo first; head -c 1100000 /dev/zero | tr "\\0" "x" | fold -w 1000; '
+              'printf "a\\0b\\nlast words"; exec echo-server >/dev/null 2>&1')
+    up = start(echo_service(command=("/bin/sh",), args=("-c", script), initial_scale="1"))
+    logs = wait_for("the last words", lambda: "app] last words\n" in (
+        text := run("logs", "echo", state_dir=up.state_dir).stdout) and text)
+    assert "app] first\n" in logs
+    assert "a\0b\n" in logs
+
+
 @pytest.mark.parametrize("how", ["SIGINT", "SIGTERM", "down"])
 def test_the_end_is_polite_and_whole(how, start):
     up = start(echo_service(initial_scale="1", max_scale="2", window="6s"))

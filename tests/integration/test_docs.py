@@ -21,7 +21,7 @@ def readme_commands():
 
 def test_the_readmes_commands_do_what_it_says(start):
     commands = readme_commands()
-    up_command, curl, up_my_own, status, logs, down = commands
+    up_command, curl, up_my_own, status, logs, explain, down = commands
     assert up_command == "./dev up"
     up = start(command=[ROOT / "dev", "up"], environment={"CI": "true"})
     address = up.address("iris")
@@ -32,12 +32,34 @@ def test_the_readmes_commands_do_what_it_says(start):
     assert answer.returncode == 0, answer
     assert json.loads(answer.stdout)["outputs"][0]["data"] == [0, 1, 2]
 
-    for command in (status, logs.removesuffix(" -f"), down):
+    for command in (status, logs.removesuffix(" -f"), explain, down):
         words = shlex.split(command)
         done = run(*words[1:], state_dir=up.state_dir, binary=ROOT / words[0])
         assert done.returncode == 0, (command, done)
     assert up.process.wait(30) == 0
     assert shlex.split(up_my_own)[1:] == ["up", "my.yaml"]
+
+
+def test_the_decisions_in_the_docs_are_taken_again():
+    text = (ROOT / "docs/autoscaling.md").read_text()
+    commands = re.findall(r"^pilotlight (decide \S+\.jsonl.*)$", text, re.M)
+    assert commands
+    for command in commands:
+        done = run(*shlex.split(command), cwd=ROOT)
+        assert done.returncode == 0, (command, done)
+        assert "decisions agree" in done.stdout
+
+
+def test_every_command_has_help():
+    listed = run("--help").stdout.partition("Subcommands:")[2]
+    names = re.findall(r"^  ([a-z]+)", listed, re.M)
+    assert {"up", "status", "logs", "explain", "decide", "down", "version"} <= set(names)
+    operations = (ROOT / "docs/operations.md").read_text()
+    for name in names:
+        done = run(name, "--help")
+        assert done.returncode == 0, (name, done)
+        assert re.search(rf"^Usage: \S*pilotlight {name}\b", done.stdout, re.M), (name, done)
+        assert name == "version" or f"\npilotlight {name} " in operations, name
 
 
 def test_every_dev_command_has_help():

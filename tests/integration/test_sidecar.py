@@ -16,7 +16,8 @@ import pytest
 
 from harness import ROOT, TEST_FOLDER, wait_for
 from http1 import Connection, ask, ask_now
-from sidecar import App, Sidecar, environment, free_port, own_address, run_proxy
+from queue_proxy import environment, free_port, own_address
+from sidecar import App, Sidecar, run_proxy
 
 PROMETHEUS = json.dumps({"requestMetrics": {"protocol": "prometheus"}})
 

@@ -9,6 +9,7 @@ import subprocess
 import threading
 
 from harness import BIN, wait_for
+from queue_proxy import environment
 
 
 class App(http.server.ThreadingHTTPServer):
@@ -96,17 +97,13 @@ class Sidecar:
     TLS_PORT = 8112
     ADMIN_PORT = 8022
 
-    def __init__(self, app_port, log, concurrency=0, **environment):
+    def __init__(self, app_port, log, concurrency=0, **changes):
         self.host = "127." + ".".join(str(random.randint(2, 250)) for _ in range(3))
         self.log = log
-        self.environment = {
-            "PATH": os.environ["PATH"], "CONTAINER_CONCURRENCY": str(concurrency),
-            "QUEUE_SERVING_PORT": str(self.PORT), "QUEUE_SERVING_TLS_PORT": str(self.TLS_PORT),
-            "USER_PORT": str(app_port), "REVISION_TIMEOUT_SECONDS": "60",
-            "SERVING_LOGGING_CONFIG": "", "SERVING_LOGGING_LEVEL": "info",
-            "SERVING_NAMESPACE": "default", "SERVING_CONFIGURATION": "app",
-            "SERVING_REVISION": "app-00001", "SERVING_POD": "app-00001-pod",
-            "SERVING_POD_IP": self.host, "PILOTLIGHT_LISTEN_ADDRESS": self.host, **environment}
+        settings = {  # no probe: the tests count the connections that requests make
+            "CONTAINER_CONCURRENCY": str(concurrency), "REVISION_TIMEOUT_SECONDS": "60",
+            "SERVING_READINESS_PROBE": None, **changes}
+        self.environment = environment(app_port, self.host, **settings)
         with log.open("wb") as output:
             self.process = subprocess.Popen([BIN / "pilotlight-proxy"], env=self.environment,
                                             stdout=output, stderr=output)
