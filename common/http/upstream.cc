@@ -39,9 +39,13 @@ Task<bool> UpstreamConnection::read_some(TimePoint until) {
   Deadline deadline(parts_.deadlines, &cancel_stream, &stream_);
   if (until <= parts_.clock.now()) co_return false;
   deadline.set(until);
-  const auto [ec, n] = co_await stream_.async_read_some(in_.prepare(), use_tuple);
-  in_.commit(n);
-  co_return !ec;
+  const auto room = in_.prepare();
+  IoResult got;
+  do {
+    co_await receive(room, got);
+  } while (retry(got));
+  in_.commit(got.bytes);
+  co_return !got.error;
 }
 
 Task<> UpstreamConnection::hang_up(TimePoint until) {

@@ -30,7 +30,7 @@ class UpstreamConnection {
   /// Reads into in()'s room what comes next: `co_await up.receive(room, got)`. Ask retry(got) then.
   [[nodiscard]] Reception receive(asio::mutable_buffer room, IoResult& got) noexcept {
     return reader_.receive(room, got,
-                           finished_ ? ShortRead::proves_nothing : ShortRead::drained);
+                           finished_ ? ShortRead::missed_the_end : ShortRead::drained);
   }
   /// Whether that read was only ended to look again, because the upstream has sent its FIN.
   [[nodiscard]] bool retry(const IoResult& got) noexcept {

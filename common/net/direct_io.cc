@@ -71,9 +71,10 @@ Reception::Thread* Reception::operator()(Frame* frame) {
   suspended_.emplace(std::move(*frame->detach_thread()));
   auto& implementation = (stream_.*Inside::kImpl).get_implementation();
   constexpr bool kContinuation = false;
-  constexpr bool kMayTryNow = true;
+  // Without it the reactor registers the socket anew, and so is told what it was told before.
+  const bool may_try_now = short_read_ != ShortRead::missed_the_end;
   reactor_.start_op(asio::detail::reactor::read_op, implementation.socket_,
-                    implementation.reactor_data_, this, kContinuation, kMayTryNow);
+                    implementation.reactor_data_, this, kContinuation, may_try_now);
   return nullptr;
 }
 

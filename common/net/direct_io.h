@@ -6,6 +6,7 @@
 #include <boost/asio/detail/reactor_op.hpp>
 #include <boost/version.hpp>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
@@ -31,11 +32,14 @@ struct IoResult {
                                  std::string_view second = {}) noexcept;
 
 /// What a read that did not fill its room says of the socket.
-enum class ShortRead : bool {
+enum class ShortRead : std::uint8_t {
   proves_nothing,  ///< The next read asks the socket again.
   /// Nothing is left, so the next read waits for news before it asks. Only where somebody else
   /// watches for the peer's FIN (LeaveWatch): one that came with the last bytes is no news.
   drained,
+  /// As proves_nothing, and this read asks the socket whatever the one before has concluded: for a
+  /// FIN that was reported elsewhere. One system call more.
+  missed_the_end,
 };
 
 /// One read under way: Asio's reactor operation itself, living in the frame of the coroutine that

@@ -210,6 +210,24 @@ TEST_F(PipelineTest, ATruncatedAnswerIsNeverPassedOffAsWhole) {
   ASSERT_TRUE(until([&] { return ended(Outcome::broken_off) == 1; }));
 }
 
+TEST_F(PipelineTest, AnEndThatComesWithTheLastBytesIsSeen) {
+  // One event for both: whoever takes a short read for the last news waits for ever.
+  for (const bool whole : {true, false}) {
+    const std::size_t i = app_.accepted();
+    RawClient& c = client();
+    c.send(kGet);
+    ASSERT_TRUE(until([&] { return app_.accepted() == i + 1 && app_[i].received.size() > 0; }));
+    app_.send(i, whole ? "HTTP/1.1 200 OK\r\n\r\nabc"
+                       : "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc");
+    app_.close(i);
+    ASSERT_TRUE(until([&] { return c.ended(); }));
+    EXPECT_TRUE(c.got("\r\n\r\nabc"));
+    const Outcome outcome = whole ? Outcome::answered : Outcome::broken_off;
+    ASSERT_TRUE(until([&] { return ended(outcome) == 1; }));
+    EXPECT_EQ(ended(Outcome::deadline), 0u);
+  }
+}
+
 TEST_F(PipelineTest, ALongBodyStreamsBothWaysChunkByChunk) {
   RawClient& c = client();
   c.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n");
