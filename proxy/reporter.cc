@@ -128,12 +128,15 @@ void Reporter::publish(TimePoint now) {
 
 Task<> Reporter::run() {
   TimePoint next_publish = started_ + 1s;
-  TimePoint next_report = started_ + period_;
+  // Without an autoscaler of ours the process wakes once a second.
+  TimePoint next_report = client_ ? started_ + period_ : TimePoint::max();
   while (!stopped_) {
     co_await timer_->wait_until(std::min(next_publish, next_report));
     const TimePoint now = clock_.now();
-    if (now >= next_report) report(now);
-    if (now >= next_report || next_report > now + period_) next_report = now + period_;
+    if (client_) {
+      if (now >= next_report) report(now);
+      if (now >= next_report || next_report > now + period_) next_report = now + period_;
+    }
     while (now >= next_publish) {
       if (now - next_publish < 1s) publish(now);
       next_publish += 1s;
