@@ -9,7 +9,7 @@
 
 namespace pilotlight::proxy {
 
-/// One way to find out whether the app takes requests (knative.md 1.5). Addresses, not names.
+/// One way to find out whether the app takes requests. Addresses, not names.
 struct ReadinessProbe {
   enum class Kind : std::uint8_t { tcp, http };
   Kind kind = Kind::tcp;

@@ -60,7 +60,7 @@ LocalReply local_reply(const ErrorCode& error, std::string_view detail) {
       case FlowError::bad_message: return plain(400, "malformed request\n");
       case FlowError::head_too_large: return plain(431, "request header fields too large\n");
       case FlowError::deadline_exceeded: {
-        LocalReply reply = plain(504, "request timeout");  // no newline: knative.md 1.7
+        LocalReply reply = plain(504, "request timeout");  // no newline, as Knative
         return reply;
       }
       default: break;

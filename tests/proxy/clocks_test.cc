@@ -1,4 +1,4 @@
-// The three clocks of a request (knative.md 1.7) on real sockets under simulated time.
+// The three clocks of a request on real sockets under simulated time.
 
 #include <gtest/gtest.h>
 

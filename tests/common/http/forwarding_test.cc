@@ -114,7 +114,7 @@ TEST(Forwarding, AnswersLoseWhatIsOursAndTheHops) {
             "HTTP/1.1 200 Fine\r\nContent-Length: 1\r\nConnection: close\r\n\r\n");
 }
 
-// knative.md 8.1 (upstream: pkg/queue/forwarded_shim.go and its test).
+// Knative's own cases: pkg/queue/forwarded_shim.go and its test.
 TEST(Forwarding, SynthesisesForwardedAsKnativeDoes) {
   EXPECT_EQ(forwarded_value("127.0.0.1, ::1", "h", "p"),
             "for=127.0.0.1;host=h;proto=p, for=\"[::1]\"");
