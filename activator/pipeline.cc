@@ -158,7 +158,8 @@ Task<> Pipeline::handle(http::ServerConnection& down, std::string_view socket) {
 
 Task<> Pipeline::answer_probe(http::ServerConnection& down) {
   parts_.cells.probes.add();
-  const http::LocalReply reply = probe_answer(question_of(down.head()), ready_, connections_.closing());
+  const http::LocalReply reply =
+      probe_answer(question_of(down.head()), ready_, connections_.closing());
   co_await down.reply(reply, false);
 }
 

@@ -75,7 +75,7 @@ class OutgoingHead {
   std::string_view body_;
   std::vector<std::pair<std::size_t, std::size_t>> cuts_;
   std::string added_;
-  std::string list_;  // X-Forwarded-For, as it is put together
+  std::string list_;                   // X-Forwarded-For, as it is put together
   std::size_t version_digit_ = kNone;  // of an HTTP/1.0 request line: it goes on as 1.1
 };
 

@@ -1,8 +1,7 @@
 #include "common/http/local_reply.h"
 
-#include <fmt/format.h>
-
 #include <boost/beast/http/status.hpp>
+#include <fmt/format.h>
 
 namespace pilotlight::http {
 namespace {
@@ -39,9 +38,9 @@ std::string_view reason_phrase(unsigned status) noexcept {
 }
 
 std::string LocalReply::serialize(bool with_body, bool close, bool http10) const {
-  std::string out = fmt::format("HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n{}",
-                                status, reason_phrase(status), content_type, body.size(),
-                                extra_lines);
+  std::string out =
+      fmt::format("HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n{}", status,
+                  reason_phrase(status), content_type, body.size(), extra_lines);
   if (close) {
     out += "Connection: close\r\n";
   } else if (http10) {

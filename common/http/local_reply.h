@@ -26,8 +26,8 @@ struct LocalReply {
 /// `detail` replaces the error's own text in a 502.
 [[nodiscard]] LocalReply local_reply(const ErrorCode& error, std::string_view detail = {});
 
-/// RFC 9457 `application/problem+json`: status, title and detail, with `Retry-After` in seconds when
-/// given. What refuses for want of room, or gives up waiting, says the cause this way.
+/// RFC 9457 `application/problem+json`: status, title and detail, with `Retry-After` in seconds
+/// when given. What refuses for want of room, or gives up waiting, says the cause this way.
 [[nodiscard]] LocalReply problem(unsigned status, std::string_view title, std::string_view detail,
                                  std::optional<unsigned> retry_after_seconds = std::nullopt);
 
