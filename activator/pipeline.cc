@@ -21,7 +21,7 @@ constexpr int kStaleMax = 3;
 /// A replica's sidecar has a clock of its own, which started a moment later. It answers first.
 constexpr Duration kClockGrace = 100ms;
 
-/// What the kernel may hold of a body that nobody reads (architecture.md, traps).
+/// What the kernel may hold of a body that nobody reads.
 constexpr std::size_t kUnreadMax = 128 * 1024;
 
 /// The memory that a request takes while it waits: its buffer, and what may pile up behind it.
@@ -158,7 +158,8 @@ Task<> Pipeline::handle(http::ServerConnection& down, std::string_view socket) {
 
 Task<> Pipeline::answer_probe(http::ServerConnection& down) {
   parts_.cells.probes.add();
-  const http::LocalReply reply = probe_answer(question_of(down.head()), ready_, connections_.closing());
+  const http::LocalReply reply =
+      probe_answer(question_of(down.head()), ready_, connections_.closing());
   co_await down.reply(reply, false);
 }
 

@@ -21,11 +21,10 @@ class TrafficListener {
 
 /// LIFE OF A REQUEST in the activator.
 ///
-/// One coroutine per downstream connection: read a head; answer it if it is a probe (knative.md
-/// 2.1), which is never load and wakes nothing; find its revision; wait there for a place at a
-/// replica; forward it to that replica's sidecar and relay the answer. What no app has started goes
-/// back to the front of the line and elsewhere; what may have started is never sent twice.
-/// One per data shard.
+/// One coroutine per downstream connection: read a head; answer it if it is a probe, which is never
+/// load and wakes nothing; find its revision; wait there for a place at a replica; forward it to
+/// that replica's sidecar and relay the answer. What no app has started goes back to the front of
+/// the line and elsewhere; what may have started is never sent twice. One per data shard.
 class Pipeline {
  public:
   struct Parts {

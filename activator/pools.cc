@@ -26,7 +26,7 @@ Pools::Use::Entry& Pools::entry(const tcp::endpoint& address) {
   if (found != pools_.end()) return found->second;
   http::UpstreamPool::Params params;
   params.address = address;
-  params.idle_limit = 100;  // per host, as Knative's activator: knative.md 2.3
+  params.idle_limit = 100;  // per host, as Knative's activator
   params.dial_timeout = kDialTimeout;
   return pools_.try_emplace(address, parts_, params).first->second;
 }

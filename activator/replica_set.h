@@ -16,7 +16,8 @@ namespace pilotlight::activator {
 /// What this activator itself found out about a replica, between two words of the autoscaler.
 enum class Finding : std::uint8_t {
   none,
-  refused,    ///< No connection, or one that died: before a byte was acknowledged, or with the request.
+  refused,    ///< No connection, or one that died: before a byte was acknowledged, or with the
+              ///< request.
   full,       ///< Its sidecar bounced: no permit free.
   draining,   ///< Its sidecar bounced: it is going away.
   not_ready,  ///< Its sidecar bounced: the app does not answer its probe.

@@ -23,13 +23,13 @@ namespace pilotlight::activator {
 [[nodiscard]] http::LocalReply waited_too_long(const RevisionInfo& revision,
                                                std::string_view failure);
 
-/// 504: a replica had it until its deadline (knative.md 2.4).
+/// 504: a replica had it until its deadline.
 [[nodiscard]] http::LocalReply ran_too_long();
 
 /// 503: the revision was deleted while the request waited.
 [[nodiscard]] http::LocalReply revision_gone(const RevisionInfo& revision);
 
-/// What a probe gets (knative.md 2.1); none for a request that is not a probe.
+/// What a probe gets; none for a request that is not a probe.
 struct ProbeQuestion {
   std::string_view user_agent;
   bool kubelet_header = false;     ///< K-Kubelet-Probe is there.

@@ -11,7 +11,7 @@ using namespace std::chrono_literals;
 
 constexpr Duration kDelaySlot = 2s;  // Knative's granularity of scale-down-delay
 
-// Patience beyond the progress deadline (knative.md 3.9).
+// Patience beyond the progress deadline.
 constexpr Duration kPatience = 30s;
 
 /// A number of replicas, whatever the arithmetic gave.
@@ -109,7 +109,7 @@ void note_progress(const Observation& seen, const Policy& policy, DeciderState& 
   }
 }
 
-/// Demand says zero: whether the last replica may really go, and if not why (knative.md 3.9).
+/// Demand says zero: whether the last replica may really go, and if not why.
 Reason why_not_asleep(const Observation& seen, const Policy& policy, DeciderState& state,
                       TimePoint now) {
   const auto since = [now](const std::optional<TimePoint>& then) { return now - *then; };
@@ -131,7 +131,7 @@ Reason why_not_asleep(const Observation& seen, const Policy& policy, DeciderStat
   return Reason::idle;
 }
 
-/// Serve if and only if something is wanted and there is room to spare (knative.md 3.6).
+/// Serve if and only if something is wanted and there is room to spare.
 void choose_path(Decision& decision, DeciderState& state, TimePoint now) {
   decision.direct = *decision.desired > 0 && decision.excess_burst_capacity >= 0;
   if (decision.direct) {

@@ -28,7 +28,7 @@ struct Signal {
   bool known = true;    ///< False: its data is missing, so it holds what there is.
   double stable = 0;    ///< Average over the stable window.
   double panic = 0;     ///< Average over the panic window.
-  double target = 0.7;  ///< With headroom (knative.md 3.3). Above 0.
+  double target = 0.7;  ///< With headroom. Above 0.
   double total = 1;     ///< Per replica, without headroom; of an `average` only.
 
   friend bool operator==(const Signal&, const Signal&) = default;
@@ -124,7 +124,7 @@ struct Decision {
   bool panicking = false;
   bool limited = false;  ///< max-scale allowed no more.
   std::int64_t excess_burst_capacity = 0;
-  bool direct = false;  ///< Knative's Serve: the activator may leave the path (knative.md 3.6).
+  bool direct = false;  ///< Knative's Serve: the activator may leave the path.
 
   friend bool operator==(const Decision&, const Decision&) = default;
 };
@@ -136,7 +136,7 @@ struct Decision {
 [[nodiscard]] Decision decide(const Observation& seen, const Policy& policy, DeciderState& state,
                               TimePoint now);
 
-/// The part that Knative's own decisions are compared with (knative.md 3.4): from averages to a
+/// The part that Knative's own decisions are compared with: from averages to a
 /// number, before bounds and the way to zero. `ready` 0 or more; at least one signal is usable.
 [[nodiscard]] Decision follow_demand(std::span<const Signal> signals, std::int32_t ready,
                                      const Policy& policy, DeciderState& state, TimePoint now);

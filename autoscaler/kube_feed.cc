@@ -68,7 +68,7 @@ void DeploymentFeed::applied(const kube::Json& object) {
   subject.deployment = view->deployment_name;
   subject.replicas = static_cast<std::int32_t>(view->replicas);
   subject.generation = kube::integer(object, {"metadata", "generation"}).value_or(1);
-  // Knative's word for a revision that no route names (knative.md 3.5).
+  // Knative's word for a revision that no route names.
   subject.reachable = kube::label_of(object, kRoutingState) != "reserve";
   const auto policy =
       config::read_scaling_policy(view->annotations, view->container_concurrency, name, defaults_);

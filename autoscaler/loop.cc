@@ -16,7 +16,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration kTick = 2s;     // Knative's period of decisions (knative.md 3.4)
+constexpr Duration kTick = 2s;     // Knative's period of decisions
 constexpr Duration kStep = 100ms;  // how often seconds are closed and the lost are let go
 constexpr Duration kOldNews = 1s;
 constexpr std::size_t kEarlyPokes = 1000;

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-/// Knative's arithmetic around the path of a request (knative.md 3.2, 3.6). Pure.
+/// Knative's arithmetic around the path of a request. Pure.
 namespace pilotlight::autoscaler {
 
 /// How many activators a revision needs in its path: `total` per replica without headroom,

@@ -11,8 +11,8 @@
 
 namespace pilotlight::config {
 
-/// What holds for every revision that does not say otherwise: Knative's `config-autoscaler`
-/// (knative.md 3.7). A plain value. Two defaults are ours: target-burst-capacity, Knative's is 211,
+/// What holds for every revision that does not say otherwise: Knative's `config-autoscaler`.
+/// A plain value. Two defaults are ours: target-burst-capacity, Knative's is 211,
 /// and allow-zero-initial-scale, Knative's is false.
 struct AutoscalerDefaults {
   bool scale_to_zero = true;                ///< enable-scale-to-zero; false is a floor of 1.

@@ -47,7 +47,7 @@ using LogTemplate = std::vector<LogPiece>;
 /// brackets). Anything else between braces is a problem that quotes it.
 [[nodiscard]] Checked<LogTemplate> parse_log_template(std::string_view text);
 
-/// Knative's: one JSON object a line (knative.md 1.10).
+/// Knative's: one JSON object a line.
 extern const std::string_view kDefaultLogTemplate;
 
 }  // namespace pilotlight::config

@@ -1,4 +1,4 @@
-// The Knative Service (serving.knative.dev/v1), as knative.md 1.7 and 3.8 describe its fields.
+// The Knative Service (serving.knative.dev/v1) and its fields.
 
 #include <fmt/format.h>
 

@@ -10,7 +10,7 @@
 
 namespace pilotlight::config {
 
-/// What Knative's OBSERVABILITY_CONFIG says about a sidecar (knative.md 1.10).
+/// What Knative's OBSERVABILITY_CONFIG says about a sidecar.
 struct Observability {
   enum class Metrics : std::uint8_t { none, prometheus, pushed };
 

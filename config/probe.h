@@ -11,7 +11,7 @@
 
 namespace pilotlight::config {
 
-/// One readiness probe of the app, as the sidecar runs it (knative.md 1.5). Addresses and numbers
+/// One readiness probe of the app, as the sidecar runs it. Addresses and numbers
 /// only: names were resolved by whoever wrote the JSON.
 struct Probe {
   enum class Kind : std::uint8_t { tcp, http };

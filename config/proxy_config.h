@@ -16,7 +16,7 @@
 
 namespace pilotlight::config {
 
-/// Everything the sidecar is told at its start: Knative's queue-proxy environment (knative.md 1.2)
+/// Everything the sidecar is told at its start: Knative's queue-proxy environment
 /// and ours (PILOTLIGHT_*). Immutable once loaded; nothing reads the environment later.
 ///
 /// What of Knative's table has no effect here (tracing, metrics that are pushed, profiling) is

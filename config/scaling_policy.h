@@ -23,7 +23,7 @@ inline constexpr const char* kParkedWaitAnnotation = "pilotlight.dev/target-park
 inline constexpr const char* kProgressDeadlineAnnotation = "serving.knative.dev/progress-deadline";
 
 /// How many replicas a revision may have and what each should carry: the
-/// `autoscaling.knative.dev/*` annotations over the defaults (knative.md 3.7, 3.8; ours differ
+/// `autoscaling.knative.dev/*` annotations over the defaults (ours differ
 /// where it says so). A plain value.
 struct ScalingPolicy {
   enum class Metric : std::uint8_t { concurrency, rps };
@@ -64,7 +64,7 @@ struct ScalingPolicy {
   double activator_capacity = 100;         ///< Not an annotation: activator-capacity.
 
   /// What a replica can carry: target, or the concurrency limit, or the default (100, 200 for rps);
-  /// never more than the limit (knative.md 3.3).
+  /// never more than the limit.
   [[nodiscard]] double total_per_replica() const noexcept;
   /// What it should carry: total times utilization, at least 0.01.
   [[nodiscard]] double target_per_replica() const noexcept;

@@ -1,4 +1,4 @@
-// What follows from a policy's numbers (knative.md 3.1, 3.3).
+// What follows from a policy's numbers.
 
 #include <algorithm>
 #include <cmath>

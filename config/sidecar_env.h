@@ -24,13 +24,13 @@ struct PodFacts {
 };
 
 /// The whole environment of pilotlight-proxy for one pod, in a fixed order, with every name that
-/// knative.md 1.2 requires. Pure; load_proxy_config() accepts the result.
+/// Knative always sets. Pure; load_proxy_config() accepts the result.
 [[nodiscard]] std::vector<EnvVar> sidecar_env(const DeploymentView& deployment,
                                               const Container& container, const PodFacts& pod);
 
-/// The container's readiness probe as Knative's controller hands it to the sidecar (knative.md
-/// 1.5): host 127.0.0.1; no port, the declared port or its name become the app's port; exec and
-/// none become a TCP probe; scheme HTTP; timeout 1 with a period. One JSON object.
+/// The container's readiness probe as Knative's controller hands it to the sidecar: host 127.0.0.1;
+/// no port, the declared port or its name become the app's port; exec and none become a TCP probe;
+/// scheme HTTP; timeout 1 with a period. One JSON object.
 [[nodiscard]] std::string sidecar_probe(const Container& container, std::uint16_t user_port);
 
 }  // namespace pilotlight::config

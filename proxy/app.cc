@@ -17,14 +17,14 @@ std::uint32_t limit_of(const config::ProxyConfig& config) {
 Admission::Params admission_params(const config::ProxyConfig& config) {
   Admission::Params params;
   params.limit = limit_of(config);
-  params.queue_depth = 10 * config.container_concurrency;  // knative.md 1.6
+  params.queue_depth = 10 * config.container_concurrency;  // as Knative
   return params;
 }
 
 http::UpstreamPool::Params pool_params(const config::ProxyConfig& config) {
   http::UpstreamPool::Params params;
   params.address = tcp::endpoint(asio::ip::address_v4::loopback(), config.user_port);
-  // Knative keeps CC connections, or 1,000 (knative.md 1.8).
+  // Knative keeps CC connections, or 1,000.
   params.idle_limit = config.container_concurrency == 0 ? 1000 : config.container_concurrency;
   return params;
 }

@@ -22,7 +22,7 @@ class DrainParty {
   virtual void end(int exit_code) = 0;
 };
 
-/// How a sidecar ends (knative.md 1.12).
+/// How a sidecar ends.
 ///
 /// SIGTERM begins the drain, a second signal ends the process at once with 1. The hooks join the
 /// same drain and wait until it is over: ours (/begin-drain) starts one that stays, Knative's

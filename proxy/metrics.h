@@ -43,7 +43,7 @@ class HistogramByStatus {
   std::array<std::unique_ptr<HistogramCells>, 500> by_status_;
 };
 
-/// knative.md 1.10, in microseconds.
+/// Knative's, in microseconds.
 extern const std::array<std::uint64_t, 13> kDurationBounds;
 /// Powers of eight from 64 bytes to 1 GiB and a little more.
 extern const std::array<std::uint64_t, 9> kSizeBounds;

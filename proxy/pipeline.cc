@@ -25,7 +25,7 @@ bool starts_with(std::string_view text, std::string_view prefix) {
   return text.substr(0, prefix.size()) == prefix;
 }
 
-/// User agents whose requests are probes of this port (knative.md 1.4, row 1).
+/// User agents whose requests are probes of this port.
 bool probe_agent(std::string_view agent) {
   return starts_with(agent, "kube-probe/") || starts_with(agent, "Knative-Activator-Probe") ||
          starts_with(agent, "Knative-Autoscaling-Probe");

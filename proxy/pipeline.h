@@ -22,10 +22,10 @@ class TrafficListener {
 
 /// LIFE OF A REQUEST in a sidecar.
 ///
-/// One coroutine per downstream connection: read a head, answer it if it is a probe (knative.md
-/// 1.4), else count it as demand, admit it, forward it to the app and relay the answer. The permit
-/// is held until the exchange with the app has ended, so the app never runs more than the limit.
-/// Lives on the sidecar's one data shard.
+/// One coroutine per downstream connection: read a head, answer it if it is a probe, else count it
+/// as demand, admit it, forward it to the app and relay the answer. The permit is held until the
+/// exchange with the app has ended, so the app never runs more than the limit. Lives on the
+/// sidecar's one data shard.
 class Pipeline {
  public:
   struct Parts {

@@ -133,8 +133,7 @@ Task<ProbeTry> SocketProber::attempt_http(const ReadinessProbe& probe, TimePoint
     found.connected = found.connected || answer.connected;
     found.ok = answer.status >= 200 && answer.status < 400;
     if (!redirects(answer.status) || answer.location.empty()) co_return found;
-    auto next =
-        follow(answer.location, probe.https, host, target.address.port(), target.path);
+    auto next = follow(answer.location, probe.https, host, target.address.port(), target.path);
     if (!next) co_return found;
     target.address.port(next->port);
     target.path = std::move(next->path);
@@ -151,8 +150,8 @@ Task<SocketProber::Answer> SocketProber::get(const ReadinessProbe& probe, const 
   Answer answer;
   if (!dialed || stop.raised()) co_return answer;
   const std::string request = get_request(probe, target.address, target.path);
-  Transport app = probe.https ? secured(std::move(stream), target.address)
-                              : Transport(std::move(stream));
+  Transport app =
+      probe.https ? secured(std::move(stream), target.address) : Transport(std::move(stream));
   const Interruption::Target asking(stop, &cancel_stream, &app.tcp());
   Deadline limit(parts_.deadlines, &cancel_stream, &app.tcp());
   limit.set(deadline);

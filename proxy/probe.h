@@ -9,13 +9,13 @@
 
 namespace pilotlight::proxy {
 
-/// One way to find out whether the app takes requests (knative.md 1.5). Addresses, not names.
+/// One way to find out whether the app takes requests. Addresses, not names.
 struct ReadinessProbe {
   enum class Kind : std::uint8_t { tcp, http };
   Kind kind = Kind::tcp;
   tcp::endpoint address;
-  bool https = false;  ///< http: over TLS; the certificate must be good for the address.
-  std::string path = "/";                                    ///< http: path and query.
+  bool https = false;      ///< http: over TLS; the certificate must be good for the address.
+  std::string path = "/";  ///< http: path and query.
   std::vector<std::pair<std::string, std::string>> headers;  ///< http: added to the request.
   Duration timeout = std::chrono::milliseconds(100);  ///< Of one try, from connect to answer.
   Duration period{};  ///< 0: aggressive mode, tried until it succeeds; else one try per check.

@@ -36,7 +36,7 @@ class ReadinessListener {
 /// of one but the successes in a row. Lives on the data shard.
 class Readiness {
  public:
-  /// Longest wait of a check() for an aggressive probe (knative.md 1.5).
+  /// Longest wait of a check() for an aggressive probe.
   static constexpr std::chrono::seconds kCheckTime{10};
 
   Readiness(Clock& clock, Scope& scope, Prober& prober, std::vector<ReadinessProbe> probes,

@@ -50,7 +50,7 @@ class Reporter final : public wire::ClientListener {
 
   [[nodiscard]] bool is_connected() const noexcept { return connected_; }
 
-  /// The protobuf Stat of the last full second (knative.md 1.9), or the name alone before that.
+  /// The protobuf Stat of the last full second, or the name alone before that.
   [[nodiscard]] std::string knative_stat() const { return encode(stat_); }
 
   void connected(const wire::Welcome& welcome) override;

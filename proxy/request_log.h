@@ -11,7 +11,7 @@
 
 namespace pilotlight::proxy {
 
-/// Writes one line per request to a sink that never waits (knative.md 1.10).
+/// Writes one line per request to a sink that never waits.
 ///
 /// A line is put together in two steps, since a request's head is gone when its answer is through:
 /// note() copies what the template wants of the head, write() adds the rest. Knative's escaping

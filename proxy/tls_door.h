@@ -12,7 +12,7 @@
 namespace pilotlight::proxy {
 
 /// The TLS port: hands over each connection with its handshake still to come. Exists only when a
-/// certificate is mounted at the start (knative.md 1.11); the plain port stays open beside it.
+/// certificate is mounted at the start; the plain port stays open beside it.
 class TlsDoor {
  public:
   using OnConnection = std::function<void(Transport)>;

@@ -1,7 +1,8 @@
 #include "common/async/shard.h"
 
-#include <boost/asio/post.hpp>
 #include <utility>
+
+#include <boost/asio/post.hpp>
 
 namespace pilotlight {
 

@@ -51,8 +51,8 @@ class Shard {
   using Work = asio::executor_work_guard<Executor>;
 
   std::size_t index_;
-  // Only one thread runs it and starts I/O on it, so sockets need no lock; posting from other threads
-  // stays safe.
+  // Only one thread runs it and starts I/O on it, so sockets need no lock; posting from other
+  // threads stays safe.
   asio::io_context loop_{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO};
   Work work_{loop_.get_executor()};
   SystemClock clock_{loop_};

@@ -1,10 +1,10 @@
 #include "common/base/log.h"
 
+#include <memory>
+
 #include <spdlog/async.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
-
-#include <memory>
 
 namespace pilotlight {
 namespace {

@@ -1,11 +1,11 @@
 #pragma once
 
-#include <fmt/format.h>
-
 #include <concepts>
 #include <initializer_list>
 #include <string>
 #include <string_view>
+
+#include <fmt/format.h>
 
 namespace pilotlight {
 
@@ -19,8 +19,8 @@ struct LogField {
   LogField(std::string_view k, const char* v) : key(k), value(v) {}
   LogField(std::string_view k, const std::string& v) : key(k), value(v) {}
   template <class T>
-    requires std::integral<T> || std::floating_point<T>
-  LogField(std::string_view k, T v) : key(k), value(fmt::to_string(v)) {}
+  requires std::integral<T> || std::floating_point<T> LogField(std::string_view k, T v)
+      : key(k), value(fmt::to_string(v)) {}
 
   std::string_view key;
   std::string value;

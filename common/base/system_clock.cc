@@ -1,9 +1,9 @@
 #include "common/base/system_clock.h"
 
-#include <unistd.h>
+#include <random>
 
 #include <boost/asio/steady_timer.hpp>
-#include <random>
+#include <unistd.h>
 
 namespace pilotlight {
 namespace {

@@ -11,7 +11,8 @@ namespace {
 /// unreserved, sub-delims, percent, and what IP literals and ports add (RFC 3986, section 3.2).
 constexpr auto kHostChars = [] {
   std::array<bool, 256> set{};
-  for (const char c : std::string_view("-._~!$&'()*+,;=%:[]")) set[static_cast<unsigned char>(c)] = true;
+  for (const char c : std::string_view("-._~!$&'()*+,;=%:[]"))
+    set[static_cast<unsigned char>(c)] = true;
   for (int c = '0'; c <= '9'; ++c) set[static_cast<std::size_t>(c)] = true;
   for (int c = 'a'; c <= 'z'; ++c) set[static_cast<std::size_t>(c)] = true;
   for (int c = 'A'; c <= 'Z'; ++c) set[static_cast<std::size_t>(c)] = true;

@@ -12,7 +12,7 @@ namespace pilotlight::http {
 /// What becomes of `Expect: 100-continue` on the way up.
 enum class ExpectEdit : std::uint8_t { keep, cut, add };
 
-/// How a request head changes on its way through one of our hops (knative.md 1.8 and 2.3).
+/// How a request head changes on its way through one of our hops.
 struct RequestEdit {
   std::string_view peer;  ///< The downstream peer's IP address, appended to X-Forwarded-For.
   /// The whole line for a request that has none yet: it is the same all through a connection.
@@ -75,7 +75,7 @@ class OutgoingHead {
   std::string_view body_;
   std::vector<std::pair<std::size_t, std::size_t>> cuts_;
   std::string added_;
-  std::string list_;  // X-Forwarded-For, as it is put together
+  std::string list_;                   // X-Forwarded-For, as it is put together
   std::size_t version_digit_ = kNone;  // of an HTTP/1.0 request line: it goes on as 1.1
 };
 

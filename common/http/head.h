@@ -1,10 +1,11 @@
 #pragma once
 
-#include <boost/beast/http/verb.hpp>
-#include <boost/container/small_vector.hpp>
 #include <cstdint>
 #include <optional>
 #include <string_view>
+
+#include <boost/beast/http/verb.hpp>
+#include <boost/container/small_vector.hpp>
 
 namespace pilotlight::http {
 
@@ -80,23 +81,21 @@ struct Head {
   [[nodiscard]] std::string_view value(FieldKind kind) const noexcept;
   [[nodiscard]] bool has(FieldKind kind) const noexcept { return (present_ & bit(kind)) != 0; }
   /// Whether there is more than one.
-  [[nodiscard]] bool repeats(FieldKind kind) const noexcept {
-    return (repeated_ & bit(kind)) != 0;
-  }
+  [[nodiscard]] bool repeats(FieldKind kind) const noexcept { return (repeated_ & bit(kind)) != 0; }
 
  private:
   static constexpr std::uint64_t bit(FieldKind kind) noexcept {
     return std::uint64_t{1} << static_cast<unsigned>(kind);
   }
 
-  std::uint64_t present_ = 0;   // a bit for each kind
+  std::uint64_t present_ = 0;  // a bit for each kind
   std::uint64_t repeated_ = 0;
 };
 
 struct RequestHead : Head {
   std::string_view method;
   std::string_view target;
-  bool is_head = false;          ///< HEAD: the response has no body.
+  bool is_head = false;           ///< HEAD: the response has no body.
   bool expects_continue = false;  ///< `Expect: 100-continue` of an HTTP/1.1 client.
 };
 

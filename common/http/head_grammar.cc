@@ -21,7 +21,8 @@ using CharSet = std::array<bool, 256>;
 
 constexpr CharSet make_token_set() {
   CharSet set{};
-  for (const char c : std::string_view("!#$%&'*+-.^_`|~")) set[static_cast<unsigned char>(c)] = true;
+  for (const char c : std::string_view("!#$%&'*+-.^_`|~"))
+    set[static_cast<unsigned char>(c)] = true;
   for (int c = '0'; c <= '9'; ++c) set[static_cast<std::size_t>(c)] = true;
   for (int c = 'a'; c <= 'z'; ++c) set[static_cast<std::size_t>(c)] = true;
   for (int c = 'A'; c <= 'Z'; ++c) set[static_cast<std::size_t>(c)] = true;
@@ -68,8 +69,8 @@ const char* text_end(const char* at, const char* end) noexcept {
   while (end - at >= 16) {
     const Bytes bytes = load(at);
     const Bytes wrong = _mm_or_si128(between(bytes, 0, 0x1f), _mm_cmpeq_epi8(bytes, all(0x7f)));
-    const Bytes right = _mm_or_si128(_mm_cmpeq_epi8(wrong, _mm_setzero_si128()),
-                                     _mm_cmpeq_epi8(bytes, all('\t')));
+    const Bytes right =
+        _mm_or_si128(_mm_cmpeq_epi8(wrong, _mm_setzero_si128()), _mm_cmpeq_epi8(bytes, all('\t')));
     const std::size_t n = marked(right);
     at += n;
     if (n < 16) return at;
@@ -134,8 +135,8 @@ constexpr std::array kNames = {
     Name{"knative-serving-namespace", FieldKind::serving_namespace},
 };
 
-/// Whether the token `name` is `known` (of the same length, lower case), ignoring case. Of all token
-/// characters only letters change by bit 0x20 into a letter or a hyphen.
+/// Whether the token `name` is `known` (of the same length, lower case), ignoring case. Of all
+/// token characters only letters change by bit 0x20 into a letter or a hyphen.
 bool folds_to(std::string_view name, std::string_view known) noexcept {
   constexpr std::uint64_t kFold = 0x2020202020202020;
   std::uint64_t differ = 0;

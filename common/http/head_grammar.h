@@ -42,7 +42,9 @@ class HeadCursor {
   [[nodiscard]] Step empty_line(bool& empty) noexcept;
 
   /// How many bytes have been taken.
-  [[nodiscard]] std::size_t taken() const noexcept { return static_cast<std::size_t>(at_ - begin_); }
+  [[nodiscard]] std::size_t taken() const noexcept {
+    return static_cast<std::size_t>(at_ - begin_);
+  }
 
  private:
   [[nodiscard]] Step word(std::string_view expected) noexcept;

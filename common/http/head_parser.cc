@@ -13,7 +13,8 @@ namespace {
 
 using Step = HeadCursor::Step;
 
-/// More fields of interest, or names in `Connection`, is an attack: each is looked for in all others.
+/// More fields of interest, or names in `Connection`, is an attack: each is looked for in all
+/// others.
 constexpr std::size_t kFieldsMax = 256;
 constexpr int kNominationsMax = 64;
 
@@ -44,7 +45,8 @@ Step parse_fields(HeadCursor& cursor, Head& head) {
 /// What a parse of `bytes` that could not go on returns.
 Result<std::size_t> stopped(Step step, std::string_view bytes) {
   if (step == Step::bad) return FlowError::bad_message;
-  if (step == Step::too_many || bytes.size() >= ReadBuffer::kLimit) return FlowError::head_too_large;
+  if (step == Step::too_many || bytes.size() >= ReadBuffer::kLimit)
+    return FlowError::head_too_large;
   return std::size_t{0};
 }
 
@@ -89,7 +91,8 @@ void read_keep_alive_timeout(ResponseHead& head) noexcept {
     if (element.size() <= 8 || !same_name(element.substr(0, 8), "timeout=")) continue;
     std::uint32_t seconds = 0;
     const auto digits = element.substr(8);
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), seconds);
+    const auto [end, error] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), seconds);
     if (error == std::errc() && end == digits.data() + digits.size()) {
       head.keep_alive_seconds = seconds;
     }
@@ -205,7 +208,8 @@ Result<std::size_t> parse_request(std::string_view bytes, RequestHead& head) {
   const Result<> framed = read_framing(head, Framing::none);
   if (!framed) return framed.error();
   const bool no_host = head.version == 11 && !head.has(FieldKind::host);
-  if (no_host || head.repeats(FieldKind::host) || !host_is_clear(head)) return FlowError::bad_message;
+  if (no_host || head.repeats(FieldKind::host) || !host_is_clear(head))
+    return FlowError::bad_message;
   if (head.framing == Framing::length && head.content_length == 0) head.framing = Framing::none;
   if (!read_connection(head)) return FlowError::bad_message;
   head.expects_continue = head.has(FieldKind::expect) && head.version == 11 &&

@@ -10,7 +10,8 @@ namespace pilotlight::http {
 
 /// Parses a request head in place (why not with Beast's parser: docs/adr/0008). Refuses whatever
 /// two hops could frame differently (RFC 9112): no Host, several, or another than the target's,
-/// obs-fold, a length together with chunked, transfer codings other than one chunked, bare CR or LF, control characters.
+/// obs-fold, a length together with chunked, transfer codings other than one chunked, bare CR or
+/// LF, control characters.
 ///
 /// @return how many bytes the head takes, with `head` filled in; 0 when `bytes` end before the head
 /// does; bad_message, or head_too_large beyond 64 KiB. Allocates nothing for up to

@@ -1,8 +1,7 @@
 #include "common/http/local_reply.h"
 
-#include <fmt/format.h>
-
 #include <boost/beast/http/status.hpp>
+#include <fmt/format.h>
 
 namespace pilotlight::http {
 namespace {
@@ -39,9 +38,9 @@ std::string_view reason_phrase(unsigned status) noexcept {
 }
 
 std::string LocalReply::serialize(bool with_body, bool close, bool http10) const {
-  std::string out = fmt::format("HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n{}",
-                                status, reason_phrase(status), content_type, body.size(),
-                                extra_lines);
+  std::string out =
+      fmt::format("HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n{}", status,
+                  reason_phrase(status), content_type, body.size(), extra_lines);
   if (close) {
     out += "Connection: close\r\n";
   } else if (http10) {
@@ -60,7 +59,7 @@ LocalReply local_reply(const ErrorCode& error, std::string_view detail) {
       case FlowError::bad_message: return plain(400, "malformed request\n");
       case FlowError::head_too_large: return plain(431, "request header fields too large\n");
       case FlowError::deadline_exceeded: {
-        LocalReply reply = plain(504, "request timeout");  // no newline: knative.md 1.7
+        LocalReply reply = plain(504, "request timeout");  // no newline, as Knative
         return reply;
       }
       default: break;

@@ -20,14 +20,14 @@ struct LocalReply {
   [[nodiscard]] std::string serialize(bool with_body, bool close, bool http10) const;
 };
 
-/// What the client of a failed request is told, with Knative's texts (knative.md 1.6, 1.7, 1.8):
+/// What the client of a failed request is told, with Knative's texts:
 /// 503 `pending request queue full\n`, 504 `request timeout`, 503 `shutting down\n`, 502 with the
 /// reason, 400 for what cannot be framed, 431 for a head that is too long.
 /// `detail` replaces the error's own text in a 502.
 [[nodiscard]] LocalReply local_reply(const ErrorCode& error, std::string_view detail = {});
 
-/// RFC 9457 `application/problem+json`: status, title and detail, with `Retry-After` in seconds when
-/// given. What refuses for want of room, or gives up waiting, says the cause this way.
+/// RFC 9457 `application/problem+json`: status, title and detail, with `Retry-After` in seconds
+/// when given. What refuses for want of room, or gives up waiting, says the cause this way.
 [[nodiscard]] LocalReply problem(unsigned status, std::string_view title, std::string_view detail,
                                  std::optional<unsigned> retry_after_seconds = std::nullopt);
 

@@ -1,13 +1,14 @@
 #pragma once
 
 #include <array>
-#include <boost/asio/buffer.hpp>
 #include <cstddef>
 #include <cstring>
 #include <memory>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include <boost/asio/buffer.hpp>
 
 #include "common/base/task.h"
 

@@ -69,8 +69,7 @@ Task<ErrorCode> ServerConnection::read_more() {
   } else {
     // Where a FIN is not reported, or has been, a short read must not stand for the last one.
     const bool watched = !tunnel_ && !lingers_ && !interruption_.raised();
-    co_await reader_.receive(room, got,
-                             watched ? ShortRead::drained : ShortRead::proves_nothing);
+    co_await reader_.receive(room, got, watched ? ShortRead::drained : ShortRead::proves_nothing);
   }
   in_.commit(got.bytes);
   co_return got.error;
@@ -88,8 +87,8 @@ Task<Result<>> ServerConnection::read_head(TimePoint idle) {
   in_.expect_short();
   deadline_.set(first ? idle : parts_.clock.now() + kHeadTimeout);
   for (;;) {
-    const bool worth_a_look = seen == 0 || in_.full() ||
-                              in_.view().find('\n', seen) != std::string_view::npos;
+    const bool worth_a_look =
+        seen == 0 || in_.full() || in_.view().find('\n', seen) != std::string_view::npos;
     const Result<std::size_t> used =
         worth_a_look ? parse_request(in_.view(), head_) : Result<std::size_t>(0);
     if (!used) co_return used.error();

@@ -28,7 +28,7 @@ struct ShardParts {
   OutgoingHead outgoing{};  ///< Composed and written between two suspensions.
 };
 
-/// The three clocks of one request, from one start (knative.md 1.7); waiting spends them too.
+/// The three clocks of one request, from one start; waiting spends them too.
 /// Absent is off.
 struct RequestClocks {
   Duration total{};                         ///< Until the last byte of the answer.
@@ -117,7 +117,7 @@ class ServerConnection {
   [[nodiscard]] const std::string& peer_line() const noexcept { return peer_line_; }
   [[nodiscard]] const tcp::endpoint& local() const noexcept { return local_; }
 
-  static constexpr std::chrono::seconds kHeadTimeout{60};       ///< knative.md 1.3
+  static constexpr std::chrono::seconds kHeadTimeout{60};       ///< As Knative's.
   static constexpr std::chrono::seconds kHandshakeTimeout{10};  ///< For the whole TLS handshake.
 
  private:

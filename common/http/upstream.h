@@ -44,7 +44,7 @@ class UpstreamConnection {
   void sent(std::size_t bytes) noexcept { sent_ += bytes; }
 
   /// Whether no byte of the present request was acknowledged by the upstream's kernel: then no
-  /// upstream has started it, and it may be sent again (architecture.md 5.2). Ask once the
+  /// upstream has started it, and it may be sent again. Ask once the
   /// connection has died. Unknown counts as no.
   [[nodiscard]] bool nothing_acknowledged() noexcept;
 
@@ -93,7 +93,7 @@ class UpstreamPool {
     tcp::endpoint address;
     std::size_t idle_limit = 1000;                     ///< Connections kept at once.
     Duration idle_timeout = std::chrono::seconds(4);
-    Duration dial_timeout = std::chrono::seconds(20);  ///< knative.md 1.8: about 20 s in total.
+    Duration dial_timeout = std::chrono::seconds(20);  ///< As Knative's dials, in total.
   };
 
   UpstreamPool(ShardParts& parts, Params params) : parts_(parts), params_(params) {}

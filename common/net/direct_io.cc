@@ -1,10 +1,10 @@
 #include "common/net/direct_io.h"
 
-#include <sys/socket.h>
-#include <sys/uio.h>
-
 #include <array>
 #include <cerrno>
+
+#include <sys/socket.h>
+#include <sys/uio.h>
 
 namespace pilotlight {
 namespace {
@@ -21,9 +21,7 @@ struct Resumption : Reception::Thread {
   using Thread::pump;
 };
 
-ErrorCode system_error(int number) {
-  return ErrorCode(number, boost::system::system_category());
-}
+ErrorCode system_error(int number) { return ErrorCode(number, boost::system::system_category()); }
 
 }  // namespace
 

@@ -1,20 +1,21 @@
 #pragma once
 
+#include <cstddef>
+#include <optional>
+#include <string_view>
+
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/detail/reactor.hpp>
 #include <boost/asio/detail/reactor_op.hpp>
 #include <boost/version.hpp>
-#include <cstddef>
-#include <optional>
-#include <string_view>
 
 #include "common/base/error.h"
 #include "common/net/stream.h"
 
 /// Reading and writing on the data path, where a request has 8,000 instructions for everything and
-/// no system call to waste. Elsewhere use Asio's operations with use_tuple: they do the same and are
-/// easier to read. Why this goes below Asio's public interface: docs/adr/0009.
+/// no system call to waste. Elsewhere use Asio's operations with use_tuple: they do the same and
+/// are easier to read. Why this goes below Asio's public interface: docs/adr/0009.
 static_assert(BOOST_VERSION / 100 == 1081, "read direct_io.* again beside the new Asio");
 
 namespace pilotlight {

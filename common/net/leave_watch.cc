@@ -1,8 +1,8 @@
 #include "common/net/leave_watch.h"
 
-#include <sys/epoll.h>
-
 #include <array>
+
+#include <sys/epoll.h>
 
 #include "common/base/check.h"
 
@@ -43,8 +43,8 @@ Task<> LeaveWatch::run() {
 void LeaveWatch::deliver() {
   std::array<epoll_event, 64> events;
   for (;;) {
-    const int count = epoll_wait(epoll_.native_handle(), events.data(),
-                                 static_cast<int>(events.size()), 0);
+    const int count =
+        epoll_wait(epoll_.native_handle(), events.data(), static_cast<int>(events.size()), 0);
     for (int i = 0; i < count; ++i) {
       const auto found = entries_.find(events[static_cast<std::size_t>(i)].data.u64);
       if (found != entries_.end()) found->second->callback_(found->second->context_);

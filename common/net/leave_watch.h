@@ -1,8 +1,9 @@
 #pragma once
 
-#include <boost/asio/posix/basic_stream_descriptor.hpp>
 #include <cstdint>
 #include <unordered_map>
+
+#include <boost/asio/posix/basic_stream_descriptor.hpp>
 
 #include "common/base/error.h"
 #include "common/net/stream.h"

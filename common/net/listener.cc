@@ -1,10 +1,10 @@
 #include "common/net/listener.h"
 
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <charconv>
 #include <utility>
+
+#include <sys/socket.h>
 
 #include "common/base/log.h"
 

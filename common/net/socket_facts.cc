@@ -1,13 +1,13 @@
 #include "common/net/socket_facts.h"
 
+#include <cerrno>
+#include <cstddef>
+
 #include <linux/sockios.h>
 #include <linux/tcp.h>  // the kernel's tcp_info: glibc's ends before tcpi_bytes_acked
 #include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-
-#include <cerrno>
-#include <cstddef>
 
 namespace pilotlight {
 

@@ -17,7 +17,7 @@ using namespace std::chrono_literals;
 
 constexpr Duration kQuiet = 50ms;  // a certificate and its key are often written one by one
 constexpr Duration kLatest = 1s;   // but somebody may write there all the time
-constexpr Duration kLook = 60s;    // as Knative does (knative.md 1.11)
+constexpr Duration kLook = 60s;    // as Knative does
 
 constexpr std::uint32_t kChanges = IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO | IN_DELETE;
 

@@ -9,7 +9,7 @@ namespace pilotlight {
 
 enum class TlsVersion : std::uint8_t { v1_2, v1_3 };
 
-/// How a TLS port talks. Names are Go's, as in Knative's environment (knative.md 1.2).
+/// How a TLS port talks. Names are Go's, as in Knative's environment.
 struct TlsSettings {
   TlsVersion least = TlsVersion::v1_3;
   TlsVersion most = TlsVersion::v1_3;

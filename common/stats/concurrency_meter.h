@@ -96,7 +96,7 @@ class ConcurrencyMeter {
 /// The sum of the counters and gauges of two meters (one per shard). `at_us` is the later one.
 [[nodiscard]] LoadSnapshot operator+(const LoadSnapshot& a, const LoadSnapshot& b) noexcept;
 
-/// The load between two snapshots of one meter in Knative's terms (knative.md 1.9). A queue-proxy
+/// The load between two snapshots of one meter in Knative's terms. A queue-proxy
 /// takes it every second and publishes it on :9090.
 struct PeriodStat {
   double average_concurrency = 0;

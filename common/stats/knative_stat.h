@@ -6,8 +6,7 @@
 
 namespace pilotlight {
 
-/// Knative's `metrics.Stat` message, what its autoscaler scrapes from every replica on :9090
-/// (knative.md 1.9).
+/// Knative's `metrics.Stat` message, what its autoscaler scrapes from every replica on :9090.
 struct KnativeStat {
   std::string pod_name;
   double average_concurrent_requests = 0;

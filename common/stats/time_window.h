@@ -10,7 +10,7 @@ namespace pilotlight {
 /// How a TimeWindow weighs its seconds.
 enum class Averaging { linear, weighted_exponential };
 
-/// The average of a quantity over the last n seconds, by Knative's rules (knative.md 3.1), checked
+/// The average of a quantity over the last n seconds, by Knative's rules, checked
 /// against its recorded decisions.
 ///
 /// One bucket a second; what is recorded in the same second adds up, because it comes from several
@@ -53,7 +53,7 @@ class TimeWindow {
   std::optional<Second> last_;
 };
 
-/// The panic window that belongs to a stable window: at least 1 s (knative.md 3.1).
+/// The panic window that belongs to a stable window: at least 1 s.
 [[nodiscard]] std::int64_t panic_window_seconds(std::int64_t stable_seconds, double percentage);
 
 }  // namespace pilotlight

@@ -1,4 +1,4 @@
-// The way to zero: what keeps the last replica (knative.md 3.9).
+// The way to zero: what keeps the last replica.
 
 #include <gtest/gtest.h>
 

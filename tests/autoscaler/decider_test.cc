@@ -36,7 +36,7 @@ Decision ask(const Row& row, DeciderState& state, TimePoint now = kStart) {
   return follow_demand({&signal, 1}, row.ready, policy, state, now);
 }
 
-// knative.md 8.6.
+// Knative's own cases.
 TEST(Demand, GoldenDecisions) {
   const Row rows[] = {
       {10, 100, 1, 50, 50, 5, -137},
@@ -140,7 +140,7 @@ TEST(Decide, APokeNeverLowersAndKeepsToMaxScale) {
   EXPECT_EQ(*a.at(1s).desired, 3);
 }
 
-// knative.md 3.9: the activator must have been in the path for as long, or nobody would hold what
+// The activator must have been in the path for as long, or nobody would hold what
 // comes. It is always there when target-burst-capacity is -1.
 TEST(Decide, ServesDirectlyWithRoomToSpareOnly) {
   Asked a;

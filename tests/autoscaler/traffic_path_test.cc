@@ -8,7 +8,7 @@
 namespace pilotlight::autoscaler {
 namespace {
 
-// knative.md 8.4: total 100, capacity 100.
+// Knative's own cases: total 100, capacity 100.
 TEST(TrafficPath, ActivatorsAreKnatives) {
   EXPECT_EQ(activators_wanted(0, 100, 200, 100), 2);
   EXPECT_EQ(activators_wanted(1, 100, 200, 100), 3);
@@ -23,7 +23,7 @@ TEST(TrafficPath, ActivatorsAreFewWhateverTheNumbersAre) {
             1'000'000);
 }
 
-// knative.md 8.2.
+// Knative's own cases.
 TEST(TrafficPath, SampleSizesAreKnatives) {
   const std::pair<int, int> rows[] = {{0, 0},  {1, 1},    {2, 2},    {5, 4},
                                       {10, 7}, {100, 14}, {1000, 16}};

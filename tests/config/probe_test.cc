@@ -34,7 +34,7 @@ TEST(Probe, TcpWithoutPeriodIsAggressive) {
   EXPECT_EQ(probe.host, "127.0.0.1");
   EXPECT_EQ(probe.port, 8080);
   EXPECT_EQ(probe.period, 0s);
-  EXPECT_EQ(probe.timeout, 100ms) << "knative.md 1.5: the aggressive mode has its own";
+  EXPECT_EQ(probe.timeout, 100ms) << "the aggressive mode has its own";
 }
 
 TEST(Probe, HttpHasPathQueryAndHeaders) {

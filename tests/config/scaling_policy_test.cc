@@ -37,7 +37,7 @@ TEST(ScalingPolicy, DefaultsAreOurs) {
   EXPECT_EQ(read.panic_threshold(), 2.0);
 }
 
-// knative.md 8.5, from pkg/reconciler/autoscaling/resources/target_test.go.
+// From Knative's pkg/reconciler/autoscaling/resources/target_test.go.
 TEST(ScalingPolicy, TargetsAreKnatives) {
   struct Row {
     StringMap annotations;

@@ -4,13 +4,14 @@
 // comes whole or grows, what is forwarded parses again to the same request, and a body's end does
 // not depend on how its pieces were cut.
 
-#include <boost/asio/buffer.hpp>
-#include <boost/beast/http/empty_body.hpp>
-#include <boost/beast/http/parser.hpp>
 #include <cstdint>
 #include <cstdlib>
 #include <string>
 #include <string_view>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/parser.hpp>
 
 #include "common/http/body.h"
 #include "common/http/forwarding.h"
@@ -51,7 +52,8 @@ void check_body(const Head& head, std::string_view bytes) {
   require(head.framing != Framing::length || *taken <= head.content_length);
 }
 
-/// What our grammar accepts, Beast's accepts as well, and reads the same: ours may only be stricter.
+/// What our grammar accepts, Beast's accepts as well, and reads the same: ours may only be
+/// stricter.
 template <bool isRequest>
 void check_against_beast(const Head& head, std::string_view first, std::string_view second) {
   namespace beast = boost::beast;

@@ -105,10 +105,10 @@ TEST_F(StoryTest, FallingAsleepDoesNotForgetARequestParkedSince) {
 TEST_F(StoryTest, ARestartedReplicaIsNotReadyBeforeItStarted) {
   parked();
   decided();
-  story.on_autoscaler(event("replica_ready", Json{{"replica", "r"},
-                                                  {"listen_us", 1'000},
-                                                  {"ready_at_us", 1'002'000}}),
-                      1'002'000);
+  story.on_autoscaler(
+      event("replica_ready",
+            Json{{"replica", "r"}, {"listen_us", 1'000}, {"ready_at_us", 1'002'000}}),
+      1'002'000);
   started();
   served();
   EXPECT_TRUE(told.empty()) << "its ready time is its predecessor's";

@@ -1,8 +1,8 @@
-// The three clocks of a request (knative.md 1.7) on real sockets under simulated time.
-
-#include <gtest/gtest.h>
+// The three clocks of a request on real sockets under simulated time.
 
 #include <deque>
+
+#include <gtest/gtest.h>
 
 #include "proxy/pipeline.h"
 #include "tests/support/loopback.h"
@@ -22,18 +22,15 @@ constexpr std::string_view kSwitched =
 
 /// A pipeline with a total of 60 s, a response-start of 10 s and an idle clock of 5 s, each as far
 /// as the test asks for it.
-class ClocksTest : public ::testing::Test,
-                   protected ReadinessListener,
-                   protected TrafficListener {
+class ClocksTest : public ::testing::Test, protected ReadinessListener, protected TrafficListener {
  protected:
   void start(http::RequestClocks clocks, std::uint32_t limit = 8) {
     admission_.set_limit(limit);
     Pipeline::Params params;
     params.clocks = clocks;
-    pipeline_.emplace(
-        Pipeline::Parts{shard_.parts, admission_, app_pool_, meter_, readiness_, fence_, *this,
-                        observer_},
-        params);
+    pipeline_.emplace(Pipeline::Parts{shard_.parts, admission_, app_pool_, meter_, readiness_,
+                                      fence_, *this, observer_},
+                      params);
     ASSERT_TRUE(front_.bind(tcp::endpoint(asio::ip::address_v4::loopback(), 0), false));
     shard_.scope.spawn(front_.run());
   }

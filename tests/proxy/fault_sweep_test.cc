@@ -178,8 +178,7 @@ class FaultSweepTest : public ::testing::Test,
   }
   void sweep(Shape shape) {
     using Kind = FaultyIo::Kind;
-    for (const Kind kind :
-         {Kind::reset, Kind::broken_pipe, Kind::end_of_file, Kind::interrupted}) {
+    for (const Kind kind : {Kind::reset, Kind::broken_pipe, Kind::end_of_file, Kind::interrupted}) {
       sweep(shape, kind);
       if (HasFailure()) return;
     }
@@ -194,9 +193,9 @@ class FaultSweepTest : public ::testing::Test,
   SocketProber prober_{shard_.parts};
   Readiness readiness_{shard_.clock, shard_.scope, prober_, {}, *this};
   Observer observer_{nullptr};
-  Pipeline pipeline_{{shard_.parts, admission_, app_pool_, meter_, readiness_, fence_, *this,
-                      observer_},
-                     params()};
+  Pipeline pipeline_{
+      {shard_.parts, admission_, app_pool_, meter_, readiness_, fence_, *this, observer_},
+      params()};
   Listener front_{shard_.loop.get_executor(), shard_.clock, [this](TcpStream stream) {
                     shard_.scope.spawn(pipeline_.serve(std::move(stream)));
                   }};

@@ -34,9 +34,7 @@ class FaultyIo {
 
   /// Whether the n-th call has come.
   [[nodiscard]] bool fired() const noexcept { return calls_ > at_; }
-  [[nodiscard]] bool harmless() const noexcept {
-    return kind_ == Kind::interrupted;
-  }
+  [[nodiscard]] bool harmless() const noexcept { return kind_ == Kind::interrupted; }
 
   /// For the wrapped calls: whether this call on that socket fails, and how.
   [[nodiscard]] bool hits(int descriptor);

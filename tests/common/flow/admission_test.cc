@@ -1,8 +1,8 @@
 #include "common/flow/admission.h"
 
-#include <gtest/gtest.h>
-
 #include <optional>
+
+#include <gtest/gtest.h>
 
 #include "common/async/scope.h"
 #include "tests/support/sim_clock.h"

@@ -1,8 +1,8 @@
 #include "common/http/body.h"
 
-#include <gtest/gtest.h>
-
 #include <string>
+
+#include <gtest/gtest.h>
 
 namespace pilotlight::http {
 namespace {
@@ -31,7 +31,8 @@ TEST(BodyScanner, TakesExactlyTheLength) {
 }
 
 TEST(BodyScanner, FindsTheEndOfChunksWhereverThePiecesBreak) {
-  const std::string message = "5;ext=\"1\"\r\nhello\r\nA\r\n0123456789\r\n0\r\nX-Trailer: 1\r\n\r\n";
+  const std::string message =
+      "5;ext=\"1\"\r\nhello\r\nA\r\n0123456789\r\n0\r\nX-Trailer: 1\r\n\r\n";
   for (std::size_t cut = 0; cut <= message.size(); ++cut) {
     BodyScanner body(chunked());
     EXPECT_EQ(*body.scan(message.substr(0, cut)), cut);
@@ -57,10 +58,22 @@ TEST(BodyScanner, GivesThePayloadWithoutItsFraming) {
 }
 
 TEST(BodyScanner, RefusesWhatIsNotAChunk) {
-  const char* const bad[] = {"\r\n",          "g\r\n",       "-1\r\n",   " 1\r\na\r\n",
-                             "1\na\r\n",      "1\r\nab\r\n", "1 \r\na",  "0x1\r\na",
-                             "fffffffffffffffff\r\n", "1;x\n",  "0\r\nX: 1\n\r\n", "0\r\n\n",
-                             "1\r\na\n",      "1\r\r\n",   "1;\x01\r\n", "1;\x7f\r\n",
+  const char* const bad[] = {"\r\n",
+                             "g\r\n",
+                             "-1\r\n",
+                             " 1\r\na\r\n",
+                             "1\na\r\n",
+                             "1\r\nab\r\n",
+                             "1 \r\na",
+                             "0x1\r\na",
+                             "fffffffffffffffff\r\n",
+                             "1;x\n",
+                             "0\r\nX: 1\n\r\n",
+                             "0\r\n\n",
+                             "1\r\na\n",
+                             "1\r\r\n",
+                             "1;\x01\r\n",
+                             "1;\x7f\r\n",
                              "00000000000000001\r\n"};
   for (const char* text : bad) {
     BodyScanner body(chunked());
@@ -69,10 +82,14 @@ TEST(BodyScanner, RefusesWhatIsNotAChunk) {
 }
 
 TEST(BodyScanner, RefusesTrailersThatSomebodyCouldReadDifferently) {
-  const char* const bad[] = {"Content-Length: 5\r\n", "transfer-encoding: chunked\r\n",
-                             "HOST: b\r\n",           "X : y\r\n",
-                             ": y\r\n",               "GET / HTTP/1.1\r\n",
-                             "X: y\r\n z\r\n",        "X\r\n",
+  const char* const bad[] = {"Content-Length: 5\r\n",
+                             "transfer-encoding: chunked\r\n",
+                             "HOST: b\r\n",
+                             "X : y\r\n",
+                             ": y\r\n",
+                             "GET / HTTP/1.1\r\n",
+                             "X: y\r\n z\r\n",
+                             "X\r\n",
                              "X: \x01\r\n"};
   for (const char* trailer : bad) {
     BodyScanner body(chunked());

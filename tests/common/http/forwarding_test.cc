@@ -1,8 +1,8 @@
 #include "common/http/forwarding.h"
 
-#include <gtest/gtest.h>
-
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "common/http/head_parser.h"
 
@@ -40,11 +40,12 @@ TEST(Forwarding, PassesWhatItDoesNotKnowAsItCame) {
 }
 
 TEST(Forwarding, HopByHopFieldsEndHere) {
-  EXPECT_EQ(sent_up("GET / HTTP/1.1\r\nHost: x\r\nConnection: close, X-Mine\r\nX-Mine: 1\r\n"
-                    "Keep-Alive: timeout=5\r\nTE: gzip\r\nProxy-Authorization: y\r\nUpgrade: h2c\r\n"
-                    "X-Kept: 1\r\n\r\n",
-                    to_app()),
-            "GET / HTTP/1.1\r\nHost: x\r\nX-Kept: 1\r\nX-Forwarded-For: 10.0.0.9\r\n\r\n");
+  EXPECT_EQ(
+      sent_up("GET / HTTP/1.1\r\nHost: x\r\nConnection: close, X-Mine\r\nX-Mine: 1\r\n"
+              "Keep-Alive: timeout=5\r\nTE: gzip\r\nProxy-Authorization: y\r\nUpgrade: h2c\r\n"
+              "X-Kept: 1\r\n\r\n",
+              to_app()),
+      "GET / HTTP/1.1\r\nHost: x\r\nX-Kept: 1\r\nX-Forwarded-For: 10.0.0.9\r\n\r\n");
 }
 
 TEST(Forwarding, ConnectionCannotCutTheFraming) {
@@ -84,37 +85,44 @@ TEST(Forwarding, Http10BecomesHttp11Upstream) {
 }
 
 TEST(Forwarding, UpgradesKeepTheirTwoFields) {
-  EXPECT_EQ(sent_up("GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
-                    to_app()),
-            "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            "X-Forwarded-For: 10.0.0.9\r\n\r\n");
-  EXPECT_EQ(sent_down("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-                      "Connection: upgrade\r\n\r\n",
-                      ResponseEdit()),
-            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
+  EXPECT_EQ(
+      sent_up("GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+              to_app()),
+      "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+      "X-Forwarded-For: 10.0.0.9\r\n\r\n");
+  EXPECT_EQ(
+      sent_down("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                "Connection: upgrade\r\n\r\n",
+                ResponseEdit()),
+      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
 }
 
 TEST(Forwarding, ExpectIsAddedOnceOrCut) {
   RequestEdit edit = to_app();
   edit.expect = ExpectEdit::add;
-  EXPECT_EQ(sent_up("PUT / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n", edit),
-            "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nExpect: 100-continue\r\n"
-            "X-Forwarded-For: 10.0.0.9\r\n\r\n");
+  EXPECT_EQ(
+      sent_up("PUT / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n",
+              edit),
+      "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nExpect: 100-continue\r\n"
+      "X-Forwarded-For: 10.0.0.9\r\n\r\n");
   edit.expect = ExpectEdit::cut;
-  EXPECT_EQ(sent_up("PUT / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n", edit),
-            "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nX-Forwarded-For: 10.0.0.9\r\n\r\n");
+  EXPECT_EQ(
+      sent_up("PUT / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n",
+              edit),
+      "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nX-Forwarded-For: 10.0.0.9\r\n\r\n");
 }
 
 TEST(Forwarding, AnswersLoseWhatIsOursAndTheHops) {
   ResponseEdit edit;
   edit.close = true;
-  EXPECT_EQ(sent_down("HTTP/1.0 200 Fine\r\nConnection: keep-alive\r\nPilotlight-Not-Started: full\r\n"
-                      "Content-Length: 1\r\n\r\n",
-                      edit),
-            "HTTP/1.1 200 Fine\r\nContent-Length: 1\r\nConnection: close\r\n\r\n");
+  EXPECT_EQ(
+      sent_down("HTTP/1.0 200 Fine\r\nConnection: keep-alive\r\nPilotlight-Not-Started: full\r\n"
+                "Content-Length: 1\r\n\r\n",
+                edit),
+      "HTTP/1.1 200 Fine\r\nContent-Length: 1\r\nConnection: close\r\n\r\n");
 }
 
-// knative.md 8.1 (upstream: pkg/queue/forwarded_shim.go and its test).
+// Knative's own cases: pkg/queue/forwarded_shim.go and its test.
 TEST(Forwarding, SynthesisesForwardedAsKnativeDoes) {
   EXPECT_EQ(forwarded_value("127.0.0.1, ::1", "h", "p"),
             "for=127.0.0.1;host=h;proto=p, for=\"[::1]\"");
@@ -123,9 +131,10 @@ TEST(Forwarding, SynthesisesForwardedAsKnativeDoes) {
   EXPECT_EQ(forwarded_value("", "h", "p"), "host=h;proto=p");
   EXPECT_EQ(forwarded_value(",,,", "", ""), "for=, for=, for=");
   EXPECT_EQ(forwarded_value("", "", ""), "");
-  EXPECT_EQ(sent_up("GET / HTTP/1.1\r\nHost: x\r\nForwarded: for=a\r\nX-Forwarded-For: b\r\n\r\n",
-                    to_app()),
-            "GET / HTTP/1.1\r\nHost: x\r\nForwarded: for=a\r\nX-Forwarded-For: b, 10.0.0.9\r\n\r\n");
+  EXPECT_EQ(
+      sent_up("GET / HTTP/1.1\r\nHost: x\r\nForwarded: for=a\r\nX-Forwarded-For: b\r\n\r\n",
+              to_app()),
+      "GET / HTTP/1.1\r\nHost: x\r\nForwarded: for=a\r\nX-Forwarded-For: b, 10.0.0.9\r\n\r\n");
 }
 
 }  // namespace

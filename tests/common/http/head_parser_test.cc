@@ -1,8 +1,8 @@
 #include "common/http/head_parser.h"
 
-#include <gtest/gtest.h>
-
 #include <string>
+
+#include <gtest/gtest.h>
 
 namespace pilotlight::http {
 namespace {
@@ -62,20 +62,31 @@ TEST(HeadParser, RefusesWhatTwoHopsCouldFrameDifferently) {
   const ErrorCode bad = FlowError::bad_message;
   EXPECT_EQ(refusal("GET / HTTP/1.1\r\n\r\n"), bad) << "no Host";
   EXPECT_EQ(refusal("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"), bad) << "two Hosts";
-  EXPECT_EQ(refusal("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n"), bad);
-  EXPECT_EQ(refusal("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"), bad);
+  EXPECT_EQ(refusal("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n"),
+            bad);
+  EXPECT_EQ(refusal("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"),
+            bad);
   EXPECT_EQ(refusal("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1, 1\r\n\r\n"), bad);
   EXPECT_EQ(refusal("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\n"), bad);
-  EXPECT_EQ(refusal("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"), bad);
-  EXPECT_EQ(refusal("GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n"), bad);
+  EXPECT_EQ(
+      refusal(
+          "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"),
+      bad);
+  EXPECT_EQ(
+      refusal(
+          "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n"),
+      bad);
   EXPECT_EQ(refusal("GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"), bad);
-  EXPECT_EQ(refusal("GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n"), bad);
+  EXPECT_EQ(refusal("GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: "
+                    "chunked\r\n\r\n"),
+            bad);
   EXPECT_EQ(refusal("GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n"), bad);
   EXPECT_EQ(refusal("GET / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"), bad);
   EXPECT_EQ(refusal("GET / HTTP/1.1\r\nHost : a\r\n\r\n"), bad) << "space before the colon";
   EXPECT_EQ(refusal("GET / HTTP/1.1\r\nHost: a\r\nX: b\r\n c\r\n\r\n"), bad) << "obs-fold";
   EXPECT_EQ(refusal("GET / HTTP/1.1\r\nHost: a\r\nExpect:\r\n 100-continue\r\n\r\n"), bad);
-  EXPECT_EQ(refusal("GET / HTTP/1.1\r\nHost: a\r\nX:\r\n c\r\n\r\n"), bad) << "fold of an empty value";
+  EXPECT_EQ(refusal("GET / HTTP/1.1\r\nHost: a\r\nX:\r\n c\r\n\r\n"), bad)
+      << "fold of an empty value";
   EXPECT_EQ(refusal("GET / HTTP/1.1\nHost: a\n\n\r\n\r\n"), bad) << "bare LF";
   EXPECT_EQ(refusal("GET /\r\nHost: a\r\n\r\n"), bad) << "HTTP/0.9";
   EXPECT_EQ(refusal("GET / HTTP/2.0\r\nHost: a\r\n\r\n"), bad);
@@ -87,7 +98,8 @@ TEST(HeadParser, RefusesWhatTwoHopsCouldAddressDifferently) {
     EXPECT_EQ(refusal("GET / HTTP/1.1\r\nHost: " + std::string(host) + "\r\n\r\n"), bad) << host;
   }
   for (const char* host : {"", "a", "a:80", "[::1]:80", "a-b.c_d~e", "%41"}) {
-    EXPECT_EQ(refusal("GET / HTTP/1.1\r\nHost: " + std::string(host) + "\r\n\r\n"), ErrorCode()) << host;
+    EXPECT_EQ(refusal("GET / HTTP/1.1\r\nHost: " + std::string(host) + "\r\n\r\n"), ErrorCode())
+        << host;
   }
   EXPECT_EQ(refusal("GET http://a/ HTTP/1.1\r\nHost: A\r\n\r\n"), ErrorCode());
   EXPECT_EQ(refusal("GET HTTPS://a:1?x HTTP/1.1\r\nHost: a:1\r\n\r\n"), ErrorCode());
@@ -104,7 +116,8 @@ TEST(HeadParser, RefusesWhatTwoHopsCouldAddressDifferently) {
 TEST(HeadParser, HttpOverHttpIsNoUpgrade) {
   const auto upgrades = [](std::string_view to) {
     return parsed("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: " +
-                  std::string(to) + "\r\n\r\n").upgrade;
+                  std::string(to) + "\r\n\r\n")
+        .upgrade;
   };
   EXPECT_TRUE(upgrades("websocket"));
   EXPECT_FALSE(upgrades("h2c"));
@@ -133,8 +146,8 @@ TEST(HeadParser, ConnectionDecidesKeepAliveAndUpgrade) {
   EXPECT_FALSE(parsed("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").keep_alive);
   EXPECT_FALSE(parsed("GET / HTTP/1.0\r\n\r\n").keep_alive);
   EXPECT_TRUE(parsed("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n").keep_alive);
-  const RequestHead ws =
-      parsed("GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\r\n");
+  const RequestHead ws = parsed(
+      "GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\r\n");
   EXPECT_TRUE(ws.upgrade);
   EXPECT_FALSE(ws.connection_names);
   EXPECT_TRUE(parsed("GET / HTTP/1.1\r\nHost: a\r\nConnection: x-secret\r\n\r\n").connection_names);

@@ -22,8 +22,9 @@ TEST(LocalReply, SerializesForTheConnectionItGoesTo) {
             "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\n"
             "Content-Length: 53\r\nRetry-After: 7\r\nConnection: close\r\n\r\n"
             "{\"status\":503,\"title\":\"a \\\"b\\\"\",\"detail\":\"c\\u000ad\"}\n");
-  EXPECT_EQ(reply.serialize(false, false, true).substr(reply.serialize(false, false, true).size() - 26),
-            "Connection: keep-alive\r\n\r\n");
+  EXPECT_EQ(
+      reply.serialize(false, false, true).substr(reply.serialize(false, false, true).size() - 26),
+      "Connection: keep-alive\r\n\r\n");
 }
 
 }  // namespace

@@ -7,7 +7,7 @@ namespace {
 
 constexpr TimeWindow::Second kAt = 1'000'003;
 
-// knative.md 8.7.
+// Knative's own cases.
 TEST(TimeWindow, GoldenAverages) {
   TimeWindow window(5, Averaging::linear);
   window.record(kAt, 1);
