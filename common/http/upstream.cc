@@ -145,7 +145,10 @@ Task<Result<UpstreamPool::Checkout>> UpstreamPool::take(TimePoint deadline,
   auto fresh = std::make_unique<UpstreamConnection>(parts_);
   const Interruption::Target target(interruption, &cancel_stream, &fresh->stream_);
   const TimePoint latest = std::min(deadline, parts_.clock.now() + params_.dial_timeout);
-  const Result<> dialed = co_await dial(fresh->stream_, parts_.deadlines, params_.address, latest);
+  Result<> dialed = FlowError::upstream_refused;
+  if (!interruption.raised()) {  // nothing was there to be ended when it was
+    dialed = co_await dial(fresh->stream_, parts_.deadlines, params_.address, latest);
+  }
   if (dialed) {
     fresh->watch();
     co_return Checkout(*this, std::move(fresh));
