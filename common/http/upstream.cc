@@ -60,23 +60,23 @@ Task<> UpstreamConnection::hang_up(TimePoint until) {
   stream_.close(ec);
 }
 
-Task<> UpstreamConnection::absorb_answer(bool to_head_request, TimePoint until) {
-  for (;;) {
+Task<> UpstreamConnection::absorb_answer(std::optional<BodyScanner> rest, bool to_head_request,
+                                         TimePoint until) {
+  while (!rest) {
     const Result<std::size_t> used = parse_response(in_.view(), to_head_request, head_);
     if (!used) co_return;
     in_.consume(*used);
-    if (*used > 0 && !head_.interim()) break;
+    if (*used > 0 && !head_.interim()) rest = BodyScanner(head_);
     if (*used > 0) continue;
     if (in_.full()) co_return;
     const bool more = co_await read_some(until);
     if (!more) co_return;
   }
-  BodyScanner body(head_);
-  while (!body.done()) {
-    const Result<std::size_t> taken = body.scan(in_.view());
+  while (!rest->done()) {
+    const Result<std::size_t> taken = rest->scan(in_.view());
     if (!taken) co_return;
     in_.consume(*taken);
-    if (body.done()) co_return;
+    if (rest->done()) co_return;
     const bool more = co_await read_some(until);
     if (!more) co_return;
   }
