@@ -4,6 +4,9 @@
 namespace pilotlight::proxy {
 namespace {
 
+using namespace std::chrono_literals;
+using test::RawClient;
+
 TEST_F(PipelineTest, AnEndThatComesWithTheLastBytesIsSeen) {
   // One event for both: whoever takes a short read for the last news waits for ever.
   for (const bool whole : {true, false}) {

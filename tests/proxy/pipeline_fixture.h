@@ -9,9 +9,6 @@
 
 namespace pilotlight::proxy {
 
-using namespace std::chrono_literals;
-using test::RawClient;
-
 inline constexpr std::string_view kOk = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 inline constexpr std::string_view kGet = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 inline constexpr std::string_view kHop = "GET / HTTP/1.1\r\nHost: a\r\nPilotlight-Hop: 7\r\n\r\n";
@@ -47,7 +44,7 @@ class PipelineTest : public ::testing::Test,
   void app_lost() override { ++lost_; }
   void became_idle() override {}
 
-  RawClient& client() { return clients_.emplace_back(shard_, front_.local()); }
+  test::RawClient& client() { return clients_.emplace_back(shard_, front_.local()); }
   /// Requests that have ended so.
   [[nodiscard]] std::uint64_t ended(Outcome outcome) const {
     return observer_.cells().requests[static_cast<std::size_t>(outcome)].read();
@@ -56,7 +53,7 @@ class PipelineTest : public ::testing::Test,
 
   Pipeline::Params params() {
     Pipeline::Params params;
-    params.clocks.total = 5s;
+    params.clocks.total = std::chrono::seconds(5);
     return params;
   }
 
@@ -75,7 +72,7 @@ class PipelineTest : public ::testing::Test,
   Listener front_{shard_.loop.get_executor(), shard_.clock, [this](TcpStream stream) {
                     shard_.scope.spawn(pipeline_.serve(std::move(stream)));
                   }};
-  std::deque<RawClient> clients_;
+  std::deque<test::RawClient> clients_;
   int lost_ = 0;
 };
 

@@ -6,6 +6,9 @@
 namespace pilotlight::proxy {
 namespace {
 
+using namespace std::chrono_literals;
+using test::RawClient;
+
 TEST_F(PipelineTest, ARequestAndItsAnswerPassAndConnectionsAreReused) {
   app_.automatic = kOk;
   RawClient& c = client();
