@@ -96,10 +96,14 @@ class Sidecar:
             connection.sendall(request)
             return read_to_end(connection)
 
-    def probe(self):
-        """The status that kubelet would see."""
-        answer = self.ask(b"GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: kube-probe/1.30\r\n"
-                          b"K-Network-Probe: queue\r\nConnection: close\r\n\r\n")
+    def probe(self, timeout=15):
+        """The status that kubelet would see; None when it has seen none by then: an app that is down
+        is waited for, 10 s at most."""
+        try:
+            answer = self.ask(b"GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: kube-probe/1.30\r\n"
+                              b"K-Network-Probe: queue\r\nConnection: close\r\n\r\n", timeout)
+        except TimeoutError:
+            return None
         return int(answer.split(b" ", 2)[1])
 
     def descriptors(self):
