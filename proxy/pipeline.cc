@@ -183,17 +183,18 @@ Task<> Pipeline::run(http::ServerConnection& down, std::optional<http::Exchange>
     parts_.observer.took_upstream(checkout->reused());
     exchange.emplace(down, **checkout, plan);
     const http::ExchangeEnd end = co_await exchange->run(http::FirstByteHook());
-    exchange.reset();
     if (!end.error) {
       const TimePoint now = parts_.http.clock.now();
       parts_.observer.answered(request.record, (*checkout)->head());
       parts_.meter.completed(now - request.record.admitted);
       request.leave(now);
+      exchange.reset();
       if (end.keep_upstream) checkout->keep(now);
       co_return;
     }
     if (end.not_started && tries < kTriesMax) continue;
-    co_await finish_failed(down, request, **checkout, end);
+    co_await finish_failed(down, request, *exchange, end);
+    exchange.reset();
     co_return;
   }
 }
@@ -269,15 +270,16 @@ Task<bool> Pipeline::undialed(http::ServerConnection& down, Request& request, Er
 }
 
 Task<> Pipeline::finish_failed(http::ServerConnection& down, Request& request,
-                               http::UpstreamConnection& up, http::ExchangeEnd end) {
+                               http::Exchange& exchange, http::ExchangeEnd end) {
+  http::UpstreamConnection& up = exchange.upstream();
   const TimePoint now = parts_.http.clock.now();
   request.leave(now);  // nobody waits for it any more, whatever the app still does
   request.record.status = end.status;
   if (end.error == FlowError::downstream_gone) {
     parts_.meter.refused(RefusalCause::client_left);
     down.close_after();
-    if (params_.hold_permit_until_answered) {
-      co_await up.absorb_answer(down.head().is_head, request.begun_ + params_.clocks.total);
+    if (params_.hold_permit_until_answered && exchange.app_may_compute()) {
+      co_await exchange.absorb_answer(request.begun_ + params_.clocks.total);
     } else {
       co_await up.hang_up(now + params_.hang_up_grace);
     }

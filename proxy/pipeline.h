@@ -84,7 +84,7 @@ class Pipeline {
   [[nodiscard]] Task<bool> undialed(http::ServerConnection& down, Request& request,
                                     ErrorCode error, TimePoint deadline);
   [[nodiscard]] Task<> finish_failed(http::ServerConnection& down, Request& request,
-                                     http::UpstreamConnection& up, http::ExchangeEnd end);
+                                     http::Exchange& exchange, http::ExchangeEnd end);
   [[nodiscard]] Task<> refuse(http::ServerConnection& down, Request& request, ErrorCode error,
                               std::string detail);
 

@@ -155,6 +155,8 @@ ExchangeEnd Exchange::finish() {
         up_.head().keep_alive && up_.in().empty() && !body_may_stay_ && !cut_short;
   }
   if (end_.error || !keep_downstream_) down_.close_after();
+  // What the app did not wait for still comes: closing on it would be a reset.
+  if (!end_.error && (cut_short || body_ == Body::held)) down_.linger_after();
   return std::move(end_);
 }
 
@@ -190,13 +192,21 @@ Result<> Exchange::begin_request() {
     return ended_by_peer(written.error) ? Result<>() : written.error;
   }
   if (written.bytes < out.size()) unsent_ = out.rest(written.bytes);
+  upload_whole_ = body_ == Body::complete;
   return {};
+}
+
+Task<> Exchange::absorb_answer(TimePoint until) {
+  std::optional<BodyScanner> rest;
+  if (end_.answered) rest = answer_body_;
+  return up_.absorb_answer(rest, to_head_request_, until);
 }
 
 Task<Result<>> Exchange::send_unsent_up() {
   const auto [ec, n] = co_await asio::async_write(
       up_.stream(), asio::buffer(unsent_.data(), unsent_.size()), UntilEnding(*this), use_tuple);
   up_.sent(n);
+  if (n < unsent_.size()) upload_whole_ = false;
   unsent_.clear();
   if (interrupted()) co_return interrupted();
   if (ec && !ended_by_peer(ec)) co_return ec;
@@ -380,6 +390,7 @@ Result<> Exchange::begin_answer() {
   }
   out.append(behind.substr(0, early));
   end_.answered = true;
+  up_.in().consume(head.text.size() + early);  // the bytes stay until more are read
   const IoResult written = down_.stream().write_now(out.first(), out.second());
   if (written.error) return FlowError::downstream_gone;
   if (written.bytes < out.size()) {
@@ -387,7 +398,6 @@ Result<> Exchange::begin_answer() {
   } else {
     down_.moved();
   }
-  up_.in().consume(head.text.size() + early);
   return {};
 }
 
@@ -408,10 +418,10 @@ Task<Result<>> Exchange::relay_answer() {
                                              : answer_body_.scan(up_.in().view());
     if (!taken) co_return FlowError::upstream_failed;
     if (!plain_) payload = payload.substr(0, *taken);
+    up_.in().consume(*taken);  // the bytes stay until more are read
     const Result<> written = co_await write_downstream(payload);
     if (!written) co_return written;
     down_.moved();
-    up_.in().consume(*taken);
   }
   co_return Result<>();
 }
@@ -447,6 +457,9 @@ Task<> Exchange::tunnel_up() {
   while (!upload_stopped_ && !interrupted()) {
     if (in.empty()) {
       const ErrorCode ec = co_await down_.read_more();
+      // An end of file passes through; anything else is a client that is gone.
+      const bool gone = ec && ec != asio::error::eof && !upload_stopped_ && !interrupted();
+      if (gone) down_.interruption().raise(Cause::left);
       if (ec) break;
     }
     const ErrorCode ec = co_await write_upstream(in.view());

@@ -58,6 +58,14 @@ class Exchange {
 
   [[nodiscard]] Task<ExchangeEnd> run(FirstByteHook on_first_byte);
 
+  /// Whether the app has the whole request and owes an answer, which a tunnel has not.
+  [[nodiscard]] bool app_may_compute() const noexcept {
+    return upload_whole_ && end_.status != 101;
+  }
+  /// After run(): reads what is left of the answer and throws it away, until `until` at the latest.
+  [[nodiscard]] Task<> absorb_answer(TimePoint until);
+  [[nodiscard]] UpstreamConnection& upstream() noexcept { return up_; }
+
   /// Whether what is being written had better stop.
   [[nodiscard]] bool ending() const noexcept {
     return upload_stopped_ || down_.interruption().raised();
@@ -111,7 +119,7 @@ class Exchange {
   bool plain_ = false;          // the answer goes down without its chunks
   bool upload_stopped_ = false; // by us, or by an upstream that reads no more
   bool upload_running_ = false;
-  bool upload_whole_ = false;   // every byte of the body has been written
+  bool upload_whole_ = false;   // every byte of the request has been written
   Event* upload_ended_ = nullptr;  // the connection's, while there is a second coroutine
   std::string upgrade_;            // what the client asked to switch to
 };

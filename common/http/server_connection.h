@@ -95,6 +95,8 @@ class ServerConnection {
 
   /// No further request on this connection.
   void close_after() noexcept { last_ = true; }
+  /// The same, and what the client still sends is read for a while before the close.
+  void linger_after() noexcept { last_ = lingers_ = true; }
   [[nodiscard]] bool last() const noexcept { return last_; }
 
   /// Ends a wait for the next request, so that an idle connection goes when the process drains.
@@ -102,9 +104,9 @@ class ServerConnection {
   /// The program stops: whatever runs here ends now.
   void stop() noexcept { interruption_.raise(Cause::stopped); }
 
-  /// Ends the connection behind its last answer, and behind what that answer held: lingers where it
-  /// was one of ours; with TLS the close_notify that tells a client that
-  /// nothing is missing. Not after a reset() or an interrupted request.
+  /// Ends the connection behind its last answer: lingers where that was one of ours, or came before
+  /// its request was here; with TLS the close_notify that tells a client that nothing is missing.
+  /// Not after a reset() or an interrupted request.
   [[nodiscard]] Task<> finish();
   /// Closes so that no client can take a cut-off answer for a whole one.
   void reset() noexcept;
@@ -146,7 +148,7 @@ class ServerConnection {
   tcp::endpoint local_;
   bool idle_ = false;
   bool last_ = false;
-  bool lingers_ = false;  // the last answer was our own, and what was asked may still come
+  bool lingers_ = false;  // what was asked may still come behind the last answer
   bool whole_ = true;  // no answer is owed, or was cut short
   bool tunnel_ = false;
   LeaveWatch::Entry leave_;  // last: goes before the descriptor closes

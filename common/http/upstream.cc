@@ -60,23 +60,23 @@ Task<> UpstreamConnection::hang_up(TimePoint until) {
   stream_.close(ec);
 }
 
-Task<> UpstreamConnection::absorb_answer(bool to_head_request, TimePoint until) {
-  for (;;) {
+Task<> UpstreamConnection::absorb_answer(std::optional<BodyScanner> rest, bool to_head_request,
+                                         TimePoint until) {
+  while (!rest) {
     const Result<std::size_t> used = parse_response(in_.view(), to_head_request, head_);
     if (!used) co_return;
     in_.consume(*used);
-    if (*used > 0 && !head_.interim()) break;
+    if (*used > 0 && !head_.interim()) rest = BodyScanner(head_);
     if (*used > 0) continue;
     if (in_.full()) co_return;
     const bool more = co_await read_some(until);
     if (!more) co_return;
   }
-  BodyScanner body(head_);
-  while (!body.done()) {
-    const Result<std::size_t> taken = body.scan(in_.view());
+  while (!rest->done()) {
+    const Result<std::size_t> taken = rest->scan(in_.view());
     if (!taken) co_return;
     in_.consume(*taken);
-    if (body.done()) co_return;
+    if (rest->done()) co_return;
     const bool more = co_await read_some(until);
     if (!more) co_return;
   }
@@ -145,7 +145,10 @@ Task<Result<UpstreamPool::Checkout>> UpstreamPool::take(TimePoint deadline,
   auto fresh = std::make_unique<UpstreamConnection>(parts_);
   const Interruption::Target target(interruption, &cancel_stream, &fresh->stream_);
   const TimePoint latest = std::min(deadline, parts_.clock.now() + params_.dial_timeout);
-  const Result<> dialed = co_await dial(fresh->stream_, parts_.deadlines, params_.address, latest);
+  Result<> dialed = FlowError::upstream_refused;
+  if (!interruption.raised()) {  // nothing was there to be ended when it was
+    dialed = co_await dial(fresh->stream_, parts_.deadlines, params_.address, latest);
+  }
   if (dialed) {
     fresh->watch();
     co_return Checkout(*this, std::move(fresh));

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/http/body.h"
 #include "common/http/head.h"
 #include "common/http/read_buffer.h"
 #include "common/http/server_connection.h"
@@ -53,8 +54,10 @@ class UpstreamConnection {
   [[nodiscard]] Task<> hang_up(TimePoint until);
 
   /// Reads the answer to its end and throws it away: the client has left but the upstream goes on
-  /// computing. Ends at `until` at the latest.
-  [[nodiscard]] Task<> absorb_answer(bool to_head_request, TimePoint until);
+  /// computing. `rest` is what is left of one whose head has been taken already. Ends at `until` at
+  /// the latest.
+  [[nodiscard]] Task<> absorb_answer(std::optional<BodyScanner> rest, bool to_head_request,
+                                     TimePoint until);
 
  private:
   friend class UpstreamPool;

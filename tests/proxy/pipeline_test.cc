@@ -1,85 +1,13 @@
-#include "proxy/pipeline.h"
+#include "tests/proxy/pipeline_fixture.h"
 
-#include <deque>
 #include <numeric>
 #include <optional>
-
-#include <gtest/gtest.h>
-
-#include "tests/support/loopback.h"
 
 namespace pilotlight::proxy {
 namespace {
 
 using namespace std::chrono_literals;
 using test::RawClient;
-
-constexpr std::string_view kOk = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-constexpr std::string_view kGet = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
-constexpr std::string_view kHop = "GET / HTTP/1.1\r\nHost: a\r\nPilotlight-Hop: 7\r\n\r\n";
-
-/// A sidecar's pipeline on a real socket, in front of a server that the test plays. Every test ends
-/// with nothing in flight and every permit back.
-class PipelineTest : public ::testing::Test,
-                     protected ReadinessListener,
-                     protected TrafficListener {
- protected:
-  static constexpr std::uint32_t kLimit = 2;
-
-  void SetUp() override {
-    ASSERT_TRUE(front_.bind(tcp::endpoint(asio::ip::address_v4::loopback(), 0), false));
-    shard_.scope.spawn(front_.run());
-    shard_.scope.spawn(readiness_.run());
-    ASSERT_TRUE(until([this] { return readiness_.ready(); }));
-  }
-  void TearDown() override {
-    clients_.clear();
-    front_.close();
-    readiness_.stop();
-    pipeline_.stop();
-    EXPECT_TRUE(until([this] { return pipeline_.connections() == 0; }));
-    EXPECT_EQ(pipeline_.in_flight(), 0u);
-    EXPECT_EQ(admission_.in_flight(), 0u);
-    EXPECT_EQ(admission_.waiting(), 0u);
-    EXPECT_EQ(meter_.in_flight(), 0u);
-    app_pool_.clear();
-  }
-
-  void app_ready(Duration, Duration) override {}
-  void app_lost() override { ++lost_; }
-  void became_idle() override {}
-
-  RawClient& client() { return clients_.emplace_back(shard_, front_.local()); }
-  /// Requests that have ended so.
-  [[nodiscard]] std::uint64_t ended(Outcome outcome) const {
-    return observer_.cells().requests[static_cast<std::size_t>(outcome)].read();
-  }
-  [[nodiscard]] bool until(const std::function<bool()>& done) { return shard_.run_until(done); }
-
-  Pipeline::Params params() {
-    Pipeline::Params params;
-    params.clocks.total = 5s;
-    return params;
-  }
-
-  test::LoopbackShard shard_;
-  test::FakeServer app_{shard_};
-  DrainFence fence_{DrainFence::Params()};
-  Admission admission_{shard_.clock, {.limit = kLimit, .queue_depth = 2}};
-  http::UpstreamPool app_pool_{shard_.parts, {.address = app_.address(), .idle_limit = 8}};
-  ConcurrencyMeter meter_{shard_.clock.now()};
-  SocketProber prober_{shard_.parts};
-  Readiness readiness_{shard_.clock, shard_.scope, prober_, {}, *this};
-  Observer observer_{nullptr};
-  Pipeline pipeline_{
-      {shard_.parts, admission_, app_pool_, meter_, readiness_, fence_, *this, observer_},
-      params()};
-  Listener front_{shard_.loop.get_executor(), shard_.clock, [this](TcpStream stream) {
-                    shard_.scope.spawn(pipeline_.serve(std::move(stream)));
-                  }};
-  std::deque<RawClient> clients_;
-  int lost_ = 0;
-};
 
 TEST_F(PipelineTest, ARequestAndItsAnswerPassAndConnectionsAreReused) {
   app_.automatic = kOk;
@@ -196,34 +124,6 @@ TEST_F(PipelineTest, WhatTheAppMayHaveStartedIsNeverSentTwice) {
   ASSERT_TRUE(until([&] { return c.got("HTTP/1.1 502 "); }));
   EXPECT_EQ(app_.requests(), 1u);
   ASSERT_TRUE(until([&] { return ended(Outcome::upstream_failed) == 1; }));
-}
-
-TEST_F(PipelineTest, ATruncatedAnswerIsNeverPassedOffAsWhole) {
-  RawClient& c = client();
-  c.send(kGet);
-  ASSERT_TRUE(until([&] { return app_.requests() == 1; }));
-  app_.send(0, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
-  ASSERT_TRUE(until([&] { return c.got("abc"); })) << "what is there streams through";
-  app_.close(0);
-  ASSERT_TRUE(until([&] { return c.ended(); }));
-  EXPECT_FALSE(c.got("0\r\n\r\n"));
-  ASSERT_TRUE(until([&] { return ended(Outcome::broken_off) == 1; }));
-}
-
-TEST_F(PipelineTest, AFinThatComesWithTheLastBytesIsSeen) {
-  for (const std::string_view answer :
-       {"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\na part", "HTTP/1.1 200 OK\r\n\r\nall of it"}) {
-    RawClient& c = client();
-    c.send(kGet);
-    const std::size_t connections = app_.accepted();
-    ASSERT_TRUE(until([&] { return app_.accepted() == connections + 1 && app_[connections].received.ends_with("\r\n\r\n"); }));
-    app_.send(connections, answer);
-    app_.close(connections);  // both are there before the sidecar looks
-    ASSERT_TRUE(until([&] { return c.ended(); }));
-  }
-  EXPECT_EQ(ended(Outcome::broken_off), 1u);
-  EXPECT_EQ(ended(Outcome::answered), 1u);
-  EXPECT_EQ(ended(Outcome::deadline), 0u) << "it was seen only when its time was up";
 }
 
 TEST_F(PipelineTest, ALongBodyStreamsBothWaysChunkByChunk) {

@@ -134,6 +134,7 @@ Task<> RawClient::read() {
   std::array<char, 65536> piece;
   for (;;) {
     const auto [ec, n] = co_await stream_.async_read_some(asio::buffer(piece), use_tuple);
+    reset_ = ec && ec != asio::error::eof;
     if (ec) break;
     received_.append(piece.data(), n);
   }
@@ -146,6 +147,12 @@ void RawClient::send(std::string_view bytes) { write_all(stream_, bytes); }
 void RawClient::half_close() {
   ErrorCode ignored;
   stream_.shutdown(tcp::socket::shutdown_send, ignored);
+}
+
+void RawClient::reset() {
+  ErrorCode ignored;
+  stream_.set_option(asio::socket_base::linger(true, 0), ignored);
+  close();
 }
 
 void RawClient::close() {

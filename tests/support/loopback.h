@@ -87,8 +87,11 @@ class RawClient {
   void send(std::string_view bytes);
   void half_close();
   void close();
+  void reset();
   [[nodiscard]] const std::string& received() const noexcept { return received_; }
   [[nodiscard]] bool ended() const noexcept { return ended_; }
+  /// It ended without an end of file.
+  [[nodiscard]] bool was_reset() const noexcept { return reset_; }
   [[nodiscard]] bool got(std::string_view text) const {
     return received_.find(text) != std::string::npos;
   }
@@ -99,6 +102,7 @@ class RawClient {
   TcpStream stream_;
   std::string received_;
   bool ended_ = false;
+  bool reset_ = false;
   bool reading_ = true;
   LoopbackShard& shard_;
 };

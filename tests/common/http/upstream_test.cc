@@ -94,6 +94,14 @@ TEST_F(UpstreamPoolTest, BytesNobodyAskedForMakeAConnectionUnusable) {
   EXPECT_FALSE(checkout_->reused());
 }
 
+TEST_F(UpstreamPoolTest, WhoHasLeftAlreadyIsNotDialedFor) {
+  interruption_.raise(Cause::left);
+  take_now();
+  EXPECT_FALSE(checkout_);
+  EXPECT_EQ(error_, FlowError::downstream_gone);
+  EXPECT_EQ(server_.accepted(), 0u);
+}
+
 TEST_F(UpstreamPoolTest, ARefusedConnectIsKnownNotToHaveStarted) {
   UpstreamPool::Params closed = params();
   {
