@@ -56,8 +56,8 @@ Task<> Pipeline::serve(Transport stream) {
   while (!down.last()) {
     const Result<> read = co_await down.read_head(TimePoint::max());
     if (!read) {
-      const bool speak = read.error() == FlowError::bad_message ||
-                         read.error() == FlowError::head_too_large;
+      const bool speak =
+          read.error() == FlowError::bad_message || read.error() == FlowError::head_too_large;
       if (speak) {
         parts_.observer.bad_request();
         const http::LocalReply reply = http::local_reply(read.error());
@@ -100,7 +100,8 @@ Task<> Pipeline::answer_probe(http::ServerConnection& down) {
   } else {
     const std::string_view hash = head.value(FieldKind::k_network_hash);
     reply = hash.empty()
-                ? text_reply(400, "a probe request must contain a non-empty \"K-Network-Hash\" header\n",
+                ? text_reply(400,
+                             "a probe request must contain a non-empty \"K-Network-Hash\" header\n",
                              "X-Content-Type-Options: nosniff\r\n")
                 : text_reply(200, "", fmt::format("K-Network-Hash: {}\r\n", hash));
   }
@@ -199,14 +200,15 @@ Task<> Pipeline::run(http::ServerConnection& down, std::optional<http::Exchange>
   }
 }
 
-/// For an activator 100 means "you have a permit"; the app is not asked a second time. A client that
-/// reads nothing must not keep the permit beyond its time: this wait has its clock.
+/// For an activator 100 means "you have a permit"; the app is not asked a second time. A client
+/// that reads nothing must not keep the permit beyond its time: this wait has its clock.
 Task<Result<>> Pipeline::tell_to_continue(http::ServerConnection& down, http::ExchangePlan& plan) {
   plan.edit.expect = http::ExpectEdit::cut;
   plan.swallow_continue = true;
   const Interruption::Target target(down.interruption(), &cancel_stream, &down.stream().tcp());
   if (down.interruption().raised()) co_return FlowError::downstream_gone;
-  const auto [ec, n] = co_await down.stream().write(asio::buffer(kContinue.data(), kContinue.size()));
+  const auto [ec, n] =
+      co_await down.stream().write(asio::buffer(kContinue.data(), kContinue.size()));
   if (ec) co_return ec;
   co_return Result<>();
 }
@@ -245,8 +247,8 @@ Task<> Pipeline::refuse_unadmitted(http::ServerConnection& down, Request& reques
   co_await bounce(down, Bounce::full);
 }
 
-/// The app takes no connection. @return whether it does again, after a wait that was asked for; else
-/// the request has been answered.
+/// The app takes no connection. @return whether it does again, after a wait that was asked for;
+/// else the request has been answered.
 Task<bool> Pipeline::undialed(http::ServerConnection& down, Request& request, ErrorCode error,
                               TimePoint deadline) {
   const bool refused = error == FlowError::upstream_refused;
@@ -293,11 +295,10 @@ Task<> Pipeline::finish_failed(http::ServerConnection& down, Request& request,
   } else {
     const bool app_failed = end.error.category() != flow_category();
     const ErrorCode error = app_failed ? ErrorCode(FlowError::upstream_failed) : end.error;
-    const http::LocalReply reply =
-        http::local_reply(error, app_failed ? fmt::format("the app at {} closed the connection: {}",
-                                                          to_string(parts_.app.address()),
-                                                          end.error.message())
-                                            : std::string());
+    const http::LocalReply reply = http::local_reply(
+        error, app_failed ? fmt::format("the app at {} closed the connection: {}",
+                                        to_string(parts_.app.address()), end.error.message())
+                          : std::string());
     request.record.status = reply.status;
     co_await down.reply(reply, true);
   }

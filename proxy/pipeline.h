@@ -70,8 +70,8 @@ class Pipeline {
 
   [[nodiscard]] bool is_probe(const http::RequestHead& head) const noexcept;
   [[nodiscard]] Task<> answer_probe(http::ServerConnection& down);
-  /// `exchange` is the connection's place for one: inside, this frame would be too large for Asio to
-  /// keep (1,020 bytes) and cost an allocation per request.
+  /// `exchange` is the connection's place for one: inside, this frame would be too large for Asio
+  /// to keep (1,020 bytes) and cost an allocation per request.
   [[nodiscard]] Task<> run(http::ServerConnection& down, std::optional<http::Exchange>& exchange);
   [[nodiscard]] Task<> bounce(http::ServerConnection& down, http::Bounce why);
   [[nodiscard]] Task<Result<Admission::Permit>> admit(http::ServerConnection& down,
@@ -81,8 +81,8 @@ class Pipeline {
   [[nodiscard]] Task<Result<>> wait_for_app(http::ServerConnection& down, TimePoint deadline);
   [[nodiscard]] Task<> refuse_unadmitted(http::ServerConnection& down, Request& request,
                                          ErrorCode error);
-  [[nodiscard]] Task<bool> undialed(http::ServerConnection& down, Request& request,
-                                    ErrorCode error, TimePoint deadline);
+  [[nodiscard]] Task<bool> undialed(http::ServerConnection& down, Request& request, ErrorCode error,
+                                    TimePoint deadline);
   [[nodiscard]] Task<> finish_failed(http::ServerConnection& down, Request& request,
                                      http::Exchange& exchange, http::ExchangeEnd end);
   [[nodiscard]] Task<> refuse(http::ServerConnection& down, Request& request, ErrorCode error,

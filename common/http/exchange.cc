@@ -35,8 +35,8 @@ bool body_may_be_ignored(const RequestHead& head, const ExchangePlan& plan) noex
 /// How long a client may still send into a tunnel that the upstream has closed.
 constexpr std::chrono::seconds kTunnelEnd{1};
 
-/// A write that failed because the upstream reads no more, or has sent its FIN meanwhile. Its answer
-/// may be here already (413, 401): that is read first.
+/// A write that failed because the upstream reads no more, or has sent its FIN meanwhile. Its
+/// answer may be here already (413, 401): that is read first.
 bool ended_by_peer(const ErrorCode& error) noexcept {
   return error == asio::error::broken_pipe || error == asio::error::connection_reset ||
          error == asio::error::operation_aborted;
@@ -151,8 +151,7 @@ ExchangeEnd Exchange::finish() {
     if (cause) end_.error = cause;
   } else if (end_.answered && end_.status != 101) {
     // Bytes behind the answer: nobody asked for them.
-    end_.keep_upstream =
-        up_.head().keep_alive && up_.in().empty() && !body_may_stay_ && !cut_short;
+    end_.keep_upstream = up_.head().keep_alive && up_.in().empty() && !body_may_stay_ && !cut_short;
   }
   if (end_.error || !keep_downstream_) down_.close_after();
   // What the app did not wait for still comes: closing on it would be a reset.
@@ -317,8 +316,8 @@ Task<Result<>> Exchange::write_downstream(std::string_view bytes) {
   if (now.error) co_return interrupted() ? interrupted() : ErrorCode(FlowError::downstream_gone);
   bytes.remove_prefix(now.bytes);
   if (bytes.empty()) co_return Result<>();
-  const auto [ec, n] = co_await down_.stream().write(asio::buffer(bytes.data(), bytes.size()),
-                                                     UntilEnding(*this));
+  const auto [ec, n] =
+      co_await down_.stream().write(asio::buffer(bytes.data(), bytes.size()), UntilEnding(*this));
   if (interrupted()) co_return interrupted();
   if (ec || n < bytes.size()) co_return FlowError::downstream_gone;
   co_return Result<>();

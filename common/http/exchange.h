@@ -19,12 +19,12 @@ enum class Bounce : std::uint8_t { none, full, draining, not_ready };
 
 /// How one exchange ended.
 struct ExchangeEnd {
-  ErrorCode error;                ///< None: a whole answer went downstream, or a bounce came back.
-  Bounce bounce = Bounce::none;   ///< The sidecar refused; the request is still here, whole.
-  bool not_started = false;       ///< With an error: it may be sent again, whatever its method.
-  bool answered = false;          ///< At least a part of a final answer went downstream.
-  bool keep_upstream = false;     ///< The upstream connection can carry another request.
-  unsigned status = 0;            ///< Of the final answer; 0 when there was none.
+  ErrorCode error;               ///< None: a whole answer went downstream, or a bounce came back.
+  Bounce bounce = Bounce::none;  ///< The sidecar refused; the request is still here, whole.
+  bool not_started = false;      ///< With an error: it may be sent again, whatever its method.
+  bool answered = false;         ///< At least a part of a final answer went downstream.
+  bool keep_upstream = false;    ///< The upstream connection can carry another request.
+  unsigned status = 0;           ///< Of the final answer; 0 when there was none.
 };
 
 /// What to do with one request.
@@ -109,17 +109,17 @@ class Exchange {
   BodyScanner answer_body_;
   Body body_ = Body::complete;
   std::string unsent_;
-  std::size_t early_ = 0;       // bytes of the body that came with the head
+  std::size_t early_ = 0;  // bytes of the body that came with the head
   bool to_head_request_;
   bool http10_;
-  bool client_waits_;           // the client sent Expect: 100-continue and got no 100 yet
-  bool body_may_stay_;          // the upstream may answer, and take the unread body for a request
+  bool client_waits_;   // the client sent Expect: 100-continue and got no 100 yet
+  bool body_may_stay_;  // the upstream may answer, and take the unread body for a request
   bool keep_downstream_ = true;
-  bool released_ = false;       // the request's bytes have been given back to the buffer
-  bool plain_ = false;          // the answer goes down without its chunks
-  bool upload_stopped_ = false; // by us, or by an upstream that reads no more
+  bool released_ = false;        // the request's bytes have been given back to the buffer
+  bool plain_ = false;           // the answer goes down without its chunks
+  bool upload_stopped_ = false;  // by us, or by an upstream that reads no more
   bool upload_running_ = false;
-  bool upload_whole_ = false;   // every byte of the request has been written
+  bool upload_whole_ = false;      // every byte of the request has been written
   Event* upload_ended_ = nullptr;  // the connection's, while there is a second coroutine
   std::string upgrade_;            // what the client asked to switch to
 };

@@ -31,7 +31,7 @@ struct ShardParts {
 /// The three clocks of one request, from one start; waiting spends them too.
 /// Absent is off.
 struct RequestClocks {
-  Duration total{};                         ///< Until the last byte of the answer.
+  Duration total{};                        ///< Until the last byte of the answer.
   std::optional<Duration> response_start;  ///< Until the first byte of the answer.
   /// Between two writes of the answer; until the first one, from the start. In a tunnel bytes of
   /// either direction count.
@@ -149,7 +149,7 @@ class ServerConnection {
   bool idle_ = false;
   bool last_ = false;
   bool lingers_ = false;  // what was asked may still come behind the last answer
-  bool whole_ = true;  // no answer is owed, or was cut short
+  bool whole_ = true;     // no answer is owed, or was cut short
   bool tunnel_ = false;
   LeaveWatch::Entry leave_;  // last: goes before the descriptor closes
 };

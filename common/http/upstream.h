@@ -30,8 +30,7 @@ class UpstreamConnection {
   [[nodiscard]] TcpStream& stream() noexcept { return stream_; }
   /// Reads into in()'s room what comes next: `co_await up.receive(room, got)`. Ask retry(got) then.
   [[nodiscard]] Reception receive(asio::mutable_buffer room, IoResult& got) noexcept {
-    return reader_.receive(room, got,
-                           finished_ ? ShortRead::proves_nothing : ShortRead::drained);
+    return reader_.receive(room, got, finished_ ? ShortRead::proves_nothing : ShortRead::drained);
   }
   /// Whether that read was only ended to look again, because the upstream has sent its FIN.
   [[nodiscard]] bool retry(const IoResult& got) noexcept {
@@ -74,7 +73,7 @@ class UpstreamConnection {
   ResponseHead head_;
   bool finished_ = false;    // the upstream has sent a FIN: what is left to read is all there is
   bool look_again_ = false;  // a read was ended for that
-  std::uint64_t sent_ = 0;         // payload bytes written since the connection was opened
+  std::uint64_t sent_ = 0;   // payload bytes written since the connection was opened
   std::uint64_t sent_before_ = 0;  // of these, before the present request
   TimePoint idle_since_{};
   TimePoint idle_until_{};
@@ -94,7 +93,7 @@ class UpstreamPool {
  public:
   struct Params {
     tcp::endpoint address;
-    std::size_t idle_limit = 1000;                     ///< Connections kept at once.
+    std::size_t idle_limit = 1000;  ///< Connections kept at once.
     Duration idle_timeout = std::chrono::seconds(4);
     Duration dial_timeout = std::chrono::seconds(20);  ///< As Knative's dials, in total.
   };
@@ -142,7 +141,7 @@ class UpstreamPool {
   ShardParts& parts_;
   Params params_;
   std::vector<std::unique_ptr<UpstreamConnection>> idle_;  // back was used last
-  Duration shortest_close_ = Duration::max();            // idle time after which it has closed
+  Duration shortest_close_ = Duration::max();              // idle time after which it has closed
 };
 
 }  // namespace pilotlight::http

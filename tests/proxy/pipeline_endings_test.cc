@@ -55,9 +55,8 @@ TEST_F(PipelineTest, APermitThatIsHeldUntilAnsweredOutlivesAnAnswerThatHasBegun)
   holding.hold_permit_until_answered = true;
   Pipeline pipeline(
       {shard_.parts, admission_, app_pool_, meter_, readiness_, fence_, *this, observer_}, holding);
-  Listener front(shard_.loop.get_executor(), shard_.clock, [&](TcpStream stream) {
-    shard_.scope.spawn(pipeline.serve(std::move(stream)));
-  });
+  Listener front(shard_.loop.get_executor(), shard_.clock,
+                 [&](TcpStream stream) { shard_.scope.spawn(pipeline.serve(std::move(stream))); });
   ASSERT_TRUE(front.bind(tcp::endpoint(asio::ip::address_v4::loopback(), 0), false));
   shard_.scope.spawn(front.run());
   for (const bool begun : {false, true}) {
@@ -91,7 +90,9 @@ TEST_F(PipelineTest, AClientThatBreaksATunnelOffEndsIt) {
   RawClient& c = client();
   c.send("GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
   ASSERT_TRUE(until([&] { return app_.requests() == 1; }));
-  app_.send(0, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhello");
+  app_.send(
+      0,
+      "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhello");
   ASSERT_TRUE(until([&] { return c.got("hello"); }));
   c.reset();
   ASSERT_TRUE(until([&] { return ended(Outcome::client_left) == 1; }))
@@ -127,7 +128,8 @@ TEST_F(PipelineTest, TheAnswerToHeadHasNoBodyWhateverItsFieldsSay) {
   ASSERT_TRUE(until([&] { return app_.requests() == 1; }));
   const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n";
   app_.send(0, head);
-  ASSERT_TRUE(until([&] { return app_.requests() == 2; })) << "the next one, on the same connection";
+  ASSERT_TRUE(until([&] { return app_.requests() == 2; }))
+      << "the next one, on the same connection";
   app_.send(0, kOk);
   ASSERT_TRUE(until([&] { return c.received() == head + std::string(kOk); }));
   EXPECT_EQ(app_.accepted(), 1u);

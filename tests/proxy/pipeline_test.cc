@@ -1,7 +1,7 @@
-#include "tests/proxy/pipeline_fixture.h"
-
 #include <numeric>
 #include <optional>
+
+#include "tests/proxy/pipeline_fixture.h"
 
 namespace pilotlight::proxy {
 namespace {
@@ -15,8 +15,9 @@ TEST_F(PipelineTest, ARequestAndItsAnswerPassAndConnectionsAreReused) {
   c.send("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
   ASSERT_TRUE(until([&] { return c.got("ok"); }));
   EXPECT_EQ(c.received(), kOk);
-  EXPECT_EQ(app_[0].received,
-            "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nX-Forwarded-For: 127.0.0.1\r\n\r\nabc");
+  EXPECT_EQ(
+      app_[0].received,
+      "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nX-Forwarded-For: 127.0.0.1\r\n\r\nabc");
   c.send(kGet);
   ASSERT_TRUE(until([&] { return c.received().size() == 2 * kOk.size(); }));
   EXPECT_EQ(app_.accepted(), 1u) << "one upstream connection serves both";
@@ -129,7 +130,8 @@ TEST_F(PipelineTest, WhatTheAppMayHaveStartedIsNeverSentTwice) {
 TEST_F(PipelineTest, ALongBodyStreamsBothWaysChunkByChunk) {
   RawClient& c = client();
   c.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n");
-  ASSERT_TRUE(until([&] { return app_.accepted() == 1 && app_[0].received.ends_with("first\r\n"); }));
+  ASSERT_TRUE(
+      until([&] { return app_.accepted() == 1 && app_[0].received.ends_with("first\r\n"); }));
   c.send("6\r\nsecond\r\n");
   ASSERT_TRUE(until([&] { return app_[0].received.ends_with("second\r\n"); }));
   c.send("0\r\nX-T: 1\r\n\r\n");
@@ -139,12 +141,14 @@ TEST_F(PipelineTest, ALongBodyStreamsBothWaysChunkByChunk) {
   app_.send(0, "0\r\n\r\n");
   ASSERT_TRUE(until([&] { return c.got("0\r\n\r\n"); }));
   c.send(kGet);
-  ASSERT_TRUE(until([&] { return app_.accepted() == 1 && app_[0].received.find("GET /") != std::string::npos; }))
-      << "both connections go on";
+  ASSERT_TRUE(until([&] {
+    return app_.accepted() == 1 && app_[0].received.find("GET /") != std::string::npos;
+  })) << "both connections go on";
 }
 
 TEST_F(PipelineTest, AnHttp10ClientGetsAPlainBodyAndAClose) {
-  app_.automatic = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
+  app_.automatic =
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
   RawClient& c = client();
   c.send("GET / HTTP/1.0\r\n\r\n");
   ASSERT_TRUE(until([&] { return c.ended(); }));
@@ -156,9 +160,8 @@ TEST_F(PipelineTest, TheDeadlineAnswers504AndHangsUpOnTheApp) {
   hasty.clocks.total = 30ms;
   Pipeline pipeline(
       {shard_.parts, admission_, app_pool_, meter_, readiness_, fence_, *this, observer_}, hasty);
-  Listener front(shard_.loop.get_executor(), shard_.clock, [&](TcpStream stream) {
-    shard_.scope.spawn(pipeline.serve(std::move(stream)));
-  });
+  Listener front(shard_.loop.get_executor(), shard_.clock,
+                 [&](TcpStream stream) { shard_.scope.spawn(pipeline.serve(std::move(stream))); });
   ASSERT_TRUE(front.bind(tcp::endpoint(asio::ip::address_v4::loopback(), 0), false));
   shard_.scope.spawn(front.run());
   RawClient c(shard_, front.local());
@@ -173,11 +176,13 @@ TEST_F(PipelineTest, TheDeadlineAnswers504AndHangsUpOnTheApp) {
 
 TEST_F(PipelineTest, AHopsLongBodyWaitsForThePermitAndTheAppIsNotAskedAgain) {
   RawClient& c = client();
-  c.send("POST / HTTP/1.1\r\nHost: a\r\nPilotlight-Hop: 7\r\nExpect: 100-continue\r\n"
-         "Content-Length: 4\r\n\r\n");
+  c.send(
+      "POST / HTTP/1.1\r\nHost: a\r\nPilotlight-Hop: 7\r\nExpect: 100-continue\r\n"
+      "Content-Length: 4\r\n\r\n");
   ASSERT_TRUE(until([&] { return c.received() == "HTTP/1.1 100 Continue\r\n\r\n"; }));
   c.send("body");
-  ASSERT_TRUE(until([&] { return app_.accepted() == 1 && app_[0].received.ends_with("\r\n\r\nbody"); }));
+  ASSERT_TRUE(
+      until([&] { return app_.accepted() == 1 && app_[0].received.ends_with("\r\n\r\nbody"); }));
   EXPECT_EQ(app_[0].received.find("Expect"), std::string::npos);
   app_.send(0, "HTTP/1.1 100 Continue\r\n\r\n");
   app_.send(0, kOk);
@@ -189,7 +194,9 @@ TEST_F(PipelineTest, AnUpgradeBecomesATunnelThatCountsAsOneRequest) {
   RawClient& c = client();
   c.send("GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
   ASSERT_TRUE(until([&] { return app_.requests() == 1; }));
-  app_.send(0, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhello");
+  app_.send(
+      0,
+      "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhello");
   ASSERT_TRUE(until([&] { return c.got("hello"); }));
   c.send("from client");
   ASSERT_TRUE(until([&] { return app_[0].received.ends_with("from client"); }));
@@ -248,9 +255,8 @@ TEST_F(PipelineTest, AnAppThatIsGoneIs502ForAClientAndNotReadyForAHop) {
   http::UpstreamPool pool(shard_.parts, gone);
   Pipeline pipeline({shard_.parts, admission_, pool, meter_, readiness_, fence_, *this, observer_},
                     params());
-  Listener front(shard_.loop.get_executor(), shard_.clock, [&](TcpStream stream) {
-    shard_.scope.spawn(pipeline.serve(std::move(stream)));
-  });
+  Listener front(shard_.loop.get_executor(), shard_.clock,
+                 [&](TcpStream stream) { shard_.scope.spawn(pipeline.serve(std::move(stream))); });
   ASSERT_TRUE(front.bind(tcp::endpoint(asio::ip::address_v4::loopback(), 0), false));
   shard_.scope.spawn(front.run());
   RawClient hop(shard_, front.local());

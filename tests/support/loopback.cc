@@ -1,8 +1,8 @@
 #include "tests/support/loopback.h"
 
-#include <sys/socket.h>
-
 #include <array>
+
+#include <sys/socket.h>
 
 namespace pilotlight::test {
 namespace {
@@ -78,8 +78,7 @@ Task<> FakeServer::serve(std::size_t index) {
   Connection& connection = *connections_[index];
   std::array<char, 4096> piece;
   for (;;) {
-    const auto [ec, n] =
-        co_await connection.stream.async_read_some(asio::buffer(piece), use_tuple);
+    const auto [ec, n] = co_await connection.stream.async_read_some(asio::buffer(piece), use_tuple);
     if (ec) break;
     const std::size_t before = connection.received.size();
     connection.received.append(piece.data(), n);

@@ -1,9 +1,9 @@
 #include "common/http/upstream.h"
 
-#include <gtest/gtest.h>
+#include <optional>
 
 #include <boost/asio/write.hpp>
-#include <optional>
+#include <gtest/gtest.h>
 
 #include "tests/support/loopback.h"
 
