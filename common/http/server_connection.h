@@ -66,9 +66,8 @@ class ServerConnection {
   /// Reads what arrives next into in(). An error when nothing more comes, or in() is full.
   [[nodiscard]] Task<ErrorCode> read_more();
 
-  /// Starts the request's clock. When it comes, the interruption is raised.
-  void set_deadline(TimePoint when) { deadline_.set(when); }
-  /// Starts all three clocks at `now`: one deadline, the earliest that counts.
+  /// Starts the request's three clocks at `now`: one deadline, the earliest that counts. When it
+  /// comes, the interruption is raised.
   void start_clocks(const RequestClocks& clocks, TimePoint now);
   /// Bytes of the answer have gone down; in a tunnel, bytes of either direction have passed.
   void moved() {
