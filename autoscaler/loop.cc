@@ -110,7 +110,7 @@ bool Loop::demand_known(const Subject& subject) const {
 Observation Loop::observe(const Subject& subject, TimePoint now) const {
   Observation seen;
   seen.ready = registry_.ready_count(subject.view.key);
-  seen.replicas = scaler_.wanted(subject.view.key).value_or(subject.view.replicas);
+  seen.replicas = scaler_.queue().wanted(subject.view.key).value_or(subject.view.replicas);
   seen.waiting_now = subject.collector.present(now);
   seen.can_wake = registry_.activators() > 0;
   const std::chrono::sys_seconds wall(
@@ -246,7 +246,26 @@ void Loop::replica_not_ready(const wire::RevisionKey& revision, const ReplicaRec
   events_.record("replica_not_ready", not_ready_event(revision, replica, reason));
 }
 
-void Loop::scaled(const wire::RevisionKey& revision, const Change& change, TimePoint patched_at) {
+void Loop::attempted(const wire::RevisionKey& revision, const PatchOutcome& outcome) {
+  if (outcome.result == PatchResult::taken) return scaled(revision, outcome);
+  std::int64_t retry_in_ms = -1;  // given up
+  if (outcome.retry_at) {
+    retry_in_ms =
+        std::chrono::ceil<std::chrono::milliseconds>(*outcome.retry_at - outcome.ended_at).count();
+  }
+  log_warn("scale not taken", {{"namespace", revision.name_space},
+                               {"revision", revision.revision},
+                               {"to", outcome.change.to},
+                               {"attempt", outcome.attempt},
+                               {"result", to_string(outcome.result)},
+                               {"status", outcome.answer.status},
+                               {"error", outcome.answer.error.message()},
+                               {"retry_in_ms", retry_in_ms}});
+}
+
+void Loop::scaled(const wire::RevisionKey& revision, const PatchOutcome& outcome) {
+  const Change& change = outcome.change;
+  const TimePoint patched_at = outcome.ended_at;
   const auto found = subjects_.find(revision);
   if (found != subjects_.end()) {
     Subject& subject = *found->second;
