@@ -73,6 +73,7 @@ struct Server::State {
   Listener acceptor;
   std::list<std::unique_ptr<Connection>> connections;
   std::set<Connection*, ByProcess> newest;  // of each process that has joined
+  std::optional<std::string> leader;  // who does the work instead, if somebody does
   bool stopping = false;
   bool full = false;  // the last one was refused: said once
 };
@@ -120,6 +121,14 @@ class Server::State::Connection final : public Peer {
     send(welcome);
   }
 
+  void send_away(const std::string& leader) {
+    Goaway away;
+    away.leader = leader;
+    away.text = leader.empty() ? "nobody leads yet" : "another autoscaler leads";
+    static_cast<void>(outbox_.push(away));  // the first frame in an empty queue
+    link_.flush_and_end(away.text);
+  }
+
   void replace() {
     replaced_ = true;
     close(ErrorCause::replaced, "a newer connection of the same process took over");
@@ -163,7 +172,7 @@ bool Server::State::ByProcess::operator()(const Hello& a, const Connection* b) c
   return process_of(a) < process_of(b->hello());
 }
 
-/// Accepts or says what is wrong (and which cause it is).
+/// Accepts, sends away, or says what is wrong (and which cause it is).
 std::string Server::State::greet(Connection& connection, const Hello& hello, ErrorCause& cause) {
   if (!options.token.empty() && !same_secret(options.token, hello.token)) {
     cause = ErrorCause::unauthorized;
@@ -172,6 +181,11 @@ std::string Server::State::greet(Connection& connection, const Hello& hello, Err
   if (hello.version_min > kVersion || hello.version_max < kVersion) {
     cause = ErrorCause::version;
     return "only version 1 is spoken here";
+  }
+  if (leader) {
+    ++counts.sent_away;
+    connection.send_away(*leader);
+    return {};
   }
   Connection* older = nullptr;
   if (const auto place = newest.find(hello); place != newest.end()) {
@@ -230,6 +244,10 @@ Result<tcp::endpoint> Server::listen(const tcp::endpoint& where) {
   state_->scope.spawn(state_->acceptor.run());
   return state_->acceptor.local();
 }
+
+void Server::send_away(std::string leader) { state_->leader = std::move(leader); }
+
+void Server::welcome_all() noexcept { state_->leader.reset(); }
 
 Task<> Server::stop() {
   state_->stopping = true;
