@@ -2,6 +2,8 @@
 
 #include <csignal>
 
+#include <fmt/format.h>
+
 #include "common/base/log.h"
 #include "common/base/system_clock.h"
 
@@ -10,6 +12,7 @@ namespace {
 
 constexpr std::uint16_t kWirePort = 9444;
 constexpr std::chrono::seconds kFinishTime{10};
+constexpr std::chrono::seconds kReleaseTime{2};
 constexpr std::chrono::milliseconds kLook{20};
 
 CertificateKeeper::Names names_of(const Options& options) {
@@ -20,6 +23,18 @@ CertificateKeeper::Names names_of(const Options& options) {
   names.hosts = {"pilotlight-webhook." + options.space + ".svc"};
   names.hosts.insert(names.hosts.end(), options.hosts.begin(), options.hosts.end());
   return names;
+}
+
+/// Slower than the autoscaler's: nobody waits for a Service to be taken over.
+kube::Elector::What lease_of(const Options& options) {
+  kube::Elector::What what;
+  what.space = options.space;
+  what.name = "pilotlight-controller";
+  what.params.identity = fmt::format("pilotlight-controller-{:016x}", new_epoch());
+  what.params.duration = std::chrono::seconds(15);
+  what.params.renew_within = std::chrono::seconds(10);
+  what.params.renew_every = std::chrono::seconds(5);
+  return what;
 }
 
 WallTime today() {
@@ -40,6 +55,7 @@ App::App(Options options)
           &today, random_),
       reconciler_(Reconciler::Parts{kube_, shard_.executor(), shard_.clock(), deadlines_, random_},
                   Key(options_.space, "pilotlight-activator")),
+      elector_(kube_, shard_.clock(), lease_of(options_), *this, random_),
       admin_(shard_.executor(), shard_.clock(),
              [this](const control::Request& request, control::Reply& reply) {
                return admin(request, reply);
@@ -72,6 +88,8 @@ int App::run() {
   scope.spawn(reconciler_.watch_deployments());
   scope.spawn(reconciler_.watch_slices());
   scope.spawn(reconciler_.run());
+  scope.spawn(elector_.watch());
+  scope.spawn(elector_.run());
   shard_.run();
   return 0;
 }
@@ -97,6 +115,10 @@ std::optional<Json> App::answer(std::string_view path, const Json& posted) const
   return std::nullopt;
 }
 
+void App::leader_changed(const std::string& holder) {
+  log_info("leader", {{"holder", holder.empty() ? "nobody" : holder}});
+}
+
 void App::show(const KeyPair& pair) {
   const auto context = TlsContext::server(TlsSettings(), pair.certificate, pair.key);
   if (context) {
@@ -116,6 +138,8 @@ Task<> App::watch_signals() {
 
 Task<> App::unwind() {
   reconciler_.stop();
+  co_await elector_.release(shard_.clock().now() + kReleaseTime);
+  elector_.close();
   certificate_.stop();
   hooks_.close();
   const auto timer = shard_.clock().make_timer();
@@ -148,7 +172,10 @@ Task<> App::admin(const control::Request& request, control::Reply& reply) {
 }
 
 std::string App::status() const {
-  Json out = {{"synced", reconciler_.synced()}, {"at_rest", reconciler_.at_rest()}};
+  Json out = {{"synced", reconciler_.synced()},
+              {"at_rest", reconciler_.at_rest()},
+              {"leading", elector_.leading()},
+              {"leader", elector_.holder()}};
   out["left_alone"] = Json::array();
   for (const auto& [key, reason] : reconciler_.left_alone()) {
     out["left_alone"].push_back(

@@ -9,6 +9,7 @@
 #include "common/async/shard.h"
 #include "common/control/server.h"
 #include "common/kube/client.h"
+#include "common/kube/elector.h"
 #include "controller/admission.h"
 #include "controller/certificate_keeper.h"
 #include "controller/hook_server.h"
@@ -29,9 +30,9 @@ struct Options {
 /// The controller, put together: one shard with the webhook port, the admin port (/healthz,
 /// /readyz, /status), the watches of the API, the certificate and the reconciler.
 ///
-/// Any number of replicas may run: all answer webhooks, and writes of several at once are settled
-/// by the API server. SIGTERM ends it once what was asked is answered, within 10 s.
-class App {
+/// Any number of replicas may run: all answer webhooks and keep the certificate, the one that holds
+/// the Lease does the rest. SIGTERM ends it once what was asked is answered, within 10 s.
+class App final : kube::Elector::Listener {
  public:
   explicit App(Options options);
 
@@ -42,6 +43,10 @@ class App {
   [[nodiscard]] int run();
 
  private:
+  void elected() override { reconciler_.lead(true); }
+  void deposed() override { reconciler_.lead(false); }
+  void leader_changed(const std::string& holder) override;
+
   /// The wire of the autoscaler, `ip:port`; "" as long as it is not known.
   [[nodiscard]] std::string autoscaler() const;
   [[nodiscard]] Json answer_pod(const Json& posted) const;
@@ -63,6 +68,7 @@ class App {
   HookServer hooks_;
   CertificateKeeper certificate_;
   Reconciler reconciler_;
+  kube::Elector elector_;
   control::Server admin_;
   asio::basic_signal_set<Executor> signals_;
 };

@@ -69,6 +69,13 @@ void Reconciler::stop() noexcept {
   changed_.set();
 }
 
+void Reconciler::lead(bool leading) {
+  leading_ = leading;
+  // What the last leader left undone nobody else would see.
+  if (leading) touch(state_.everything());
+  changed_.set();
+}
+
 void Reconciler::touch(const ClusterState::Touched& touched) {
   services_due_.insert(touched.services.begin(), touched.services.end());
   due_.insert(touched.deployments.begin(), touched.deployments.end());
@@ -77,7 +84,7 @@ void Reconciler::touch(const ClusterState::Touched& touched) {
 
 Task<> Reconciler::run() {
   while (!stopped_) {
-    if (!synced() || at_rest()) {
+    if (!leading_ || !synced() || at_rest()) {
       co_await rest();
       continue;
     }

@@ -16,8 +16,9 @@ namespace pilotlight::controller {
 /// Makes the cluster what plan_service() and plan_private_service() say, one object after another.
 ///
 /// Learns by watching, writes with optimistic concurrency, and plans anew from what is there after
-/// every refusal; does nothing before it has seen everything once. An activator counts for a
-/// Service only once it accepts connections on the Service's port. One shard.
+/// every refusal; does nothing before it has seen everything once, or while another replica leads.
+/// An activator counts for a Service only once it accepts connections on the Service's port. One
+/// shard.
 class Reconciler {
  public:
   struct Parts {
@@ -37,6 +38,9 @@ class Reconciler {
   [[nodiscard]] Task<> watch_deployments() { return deployments_.watch.run(); }
   [[nodiscard]] Task<> watch_slices() { return slices_.watch.run(); }
   void stop() noexcept;
+
+  /// Whether it is this replica that writes; not at first.
+  void lead(bool leading);
 
   /// Whether everything has been seen once.
   [[nodiscard]] bool synced() const noexcept;
@@ -79,6 +83,7 @@ class Reconciler {
   Feed services_;
   Feed deployments_;
   Feed slices_;
+  bool leading_ = false;
   bool stopped_ = false;
 };
 

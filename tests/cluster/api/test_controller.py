@@ -133,7 +133,7 @@ class Controller:
     def settle(self):
         def at_rest():
             now = status(self.admin)
-            return now["synced"] and now["at_rest"]
+            return now["synced"] and now["at_rest"] and now["leading"]
         wait_for("a controller at rest", at_rest)
 
 
