@@ -63,9 +63,11 @@ class Loop final : public wire::ServerListener, public RegistryListener, public 
   [[nodiscard]] std::uint64_t epoch() const noexcept { return epoch_; }
 
  private:
-  void tick(TimePoint now);
+  [[nodiscard]] Task<> tick();
+  void tend(Subject& subject, TimePoint now);
   void poke(wire::Peer& activator, const wire::Poke& frame);
   void stats(wire::Peer& peer, const wire::Stats& frame);
+  void lost(const wire::Hello& hello, TimePoint now);
   void decide_on(Subject& subject, std::optional<std::uint32_t> parked, TimePoint now);
   void apply(Subject& subject, const LoggedDecision& logged);
   void scaled(const wire::RevisionKey& revision, const PatchOutcome& outcome);

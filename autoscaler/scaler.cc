@@ -5,7 +5,29 @@
 
 #include <boost/asio/this_coro.hpp>
 
+#include "common/base/log.h"
+
 namespace pilotlight::autoscaler {
+
+namespace {
+
+void log_failure(const wire::RevisionKey& revision, const PatchOutcome& outcome) {
+  std::int64_t retry_in_ms = -1;  // given up
+  if (outcome.retry_at) {
+    retry_in_ms =
+        std::chrono::ceil<std::chrono::milliseconds>(*outcome.retry_at - outcome.ended_at).count();
+  }
+  log_warn("scale not taken", {{"namespace", revision.name_space},
+                               {"revision", revision.revision},
+                               {"to", outcome.change.to},
+                               {"attempt", outcome.attempt},
+                               {"result", to_string(outcome.result)},
+                               {"status", outcome.answer.status},
+                               {"error", outcome.answer.error.message()},
+                               {"retry_in_ms", retry_in_ms}});
+}
+
+}  // namespace
 
 Scaler::Scaler(Scope& scope, Clock& clock, ScaleTarget& target, ScalerListener& listener,
                std::mt19937_64& random)
@@ -48,6 +70,7 @@ Task<> Scaler::send(PatchQueue::Attempt attempt) {
                                                            attempt.deployment, attempt.change.to);
   const PatchOutcome outcome = queue_.ended(attempt, answer, clock_.now(), random_);
   ++attempts_[static_cast<std::size_t>(outcome.result)];
+  if (outcome.result != PatchResult::taken) log_failure(attempt.revision, outcome);
   listener_.attempted(attempt.revision, outcome);
   pump();
 }

@@ -24,15 +24,18 @@ constexpr std::string_view kScale = "/scale";
 constexpr std::size_t kReserved = 4096;  // PATCHes that are noted without moving the others
 
 json object_of(const StubApi::Deployment& deployment) {
-  return {
-      {"metadata",
-       {{"name", deployment.name},
-        {"namespace", deployment.name_space},
-        {"generation", 1},
-        {"resourceVersion", "1"},
-        {"labels", {{"pilotlight.dev/inject", "true"}}},
-        {"annotations", deployment.annotations}}},
-      {"spec", {{"replicas", deployment.replicas}, {"template", {{"metadata", json::object()}}}}}};
+  const json concurrency = {
+      {"pilotlight.dev/container-concurrency", std::to_string(deployment.container_concurrency)}};
+  json out;
+  out["metadata"] = {{"name", deployment.name},
+                     {"namespace", deployment.name_space},
+                     {"generation", 1},
+                     {"resourceVersion", "1"},
+                     {"labels", {{"pilotlight.dev/inject", "true"}}},
+                     {"annotations", deployment.annotations}};
+  out["spec"]["replicas"] = deployment.replicas;
+  out["spec"]["template"]["metadata"]["annotations"] = concurrency;
+  return out;
 }
 
 std::string answer_of(unsigned status, std::string_view body, std::string_view header = {}) {
@@ -142,6 +145,7 @@ Task<bool> StubApi::answer(Connection& connection) {
     const std::string head =
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
     co_await asio::async_write(connection.socket, asio::buffer(head), use_tuple);
+    if (on_watch_) on_watch_(target);
     char byte = 0;  // nothing follows until the client or stop() ends it
     co_await connection.socket.async_read_some(asio::buffer(&byte, 1), use_tuple);
     co_return false;

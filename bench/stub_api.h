@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <boost/asio/ip/tcp.hpp>
@@ -27,7 +28,8 @@ class StubApi {
     std::string name_space = "default";
     std::string name;  ///< Of service, revision and Deployment alike.
     std::int32_t replicas = 0;
-    std::map<std::string, std::string> annotations;
+    std::uint32_t container_concurrency = 1;
+    std::map<std::string, std::string> annotations = {};
   };
 
   /// One PATCH of a scale that has arrived whole.
@@ -70,6 +72,9 @@ class StubApi {
   /// Ends every connection that waits for a request, as a server does with idle ones.
   void close_idle() noexcept;
 
+  /// Called for every watch that is opened, with what it asked for.
+  void on_watch(std::function<void(std::string_view target)> what) { on_watch_ = std::move(what); }
+
   [[nodiscard]] const std::vector<Patch>& patches() const noexcept { return patches_; }
   /// The number that the Deployment asks for now.
   [[nodiscard]] std::optional<std::int32_t> replicas(const std::string& name) const;
@@ -93,6 +98,7 @@ class StubApi {
   Duration latency_{};
   Trouble trouble_;
   std::function<void(const Patch&)> on_patch_;
+  std::function<void(std::string_view)> on_watch_;
   std::map<std::string, Deployment> deployments_;
   std::vector<Patch> patches_;
   std::size_t patch_connections_ = 0;

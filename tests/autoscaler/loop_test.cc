@@ -1,7 +1,9 @@
 #include "autoscaler/loop.h"
 
 #include <deque>
+#include <functional>
 
+#include <boost/asio/post.hpp>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -28,10 +30,12 @@ struct FakeTarget final : ScaleTarget {
     } else {
       answer.status = 200;
       calls.emplace_back(deployment, n);
+      if (on_call) on_call();
     }
     co_return answer;
   }
   std::vector<std::pair<std::string, std::int32_t>> calls;
+  std::function<void()> on_call;
   int failures = 0;
   bool missing = false;
 };
@@ -292,6 +296,27 @@ TEST_F(LoopTest, RequestsThatWaitTooLongAskForReplicasInProportion) {
   EXPECT_EQ(target.calls.back().second, 3) << "waits of 2.8 times what is wanted";
   const auto& logged = loop.log().of(key).back();
   EXPECT_EQ(logged.leading().name, "parked_wait");
+}
+
+TEST_F(LoopTest, WhatComesInDoesNotWaitUntilAllRevisionsAreDecided) {
+  constexpr std::size_t kRevisions = 100;
+  loop.deployments_known();
+  loop.joined(activator);
+  for (std::size_t i = 0; i < kRevisions; ++i) {
+    SubjectView one = view(0);
+    one.key.revision += std::to_string(i);
+    one.policy.min_scale = 1;
+    loop.track(one);
+  }
+  std::vector<std::size_t> decided;  // whenever what was posted at the first decision had its turn
+  target.on_call = [&] {
+    if (target.calls.size() == 1) asio::post(io, [&] { decided.push_back(target.calls.size()); });
+  };
+  start();
+  clock.advance(3s);
+  EXPECT_EQ(target.calls.size(), kRevisions);
+  ASSERT_EQ(decided.size(), 1U);
+  EXPECT_LE(decided.front(), 8U);
 }
 
 TEST_F(LoopTest, StatusTellsWhatWasDecidedAndWhy) {
