@@ -17,7 +17,7 @@ stop() {  # stop <part>...: politely, and after 5 s not
 
 end_pods() {
   local file pid process
-  for file in $(find /sys/fs/cgroup/memory/kubepods* -name cgroup.procs 2>/dev/null); do
+  for file in $(find /sys/fs/cgroup/memory/kubepods* /sys/fs/cgroup/kubepods* -name cgroup.procs 2>/dev/null); do
     while read -r pid; do kill -9 "$pid" 2>/dev/null; done <"$file"
   done
   for process in /proc/[0-9]*; do  # our shims: their command line names our socket
@@ -32,7 +32,7 @@ stop kubelet proxy scheduler kcm
 stop containerd apiserver etcd
 if [[ $(cat "$KRUN/tier" 2>/dev/null) == b ]]; then
   sleep 0.3
-  for group in /sys/fs/cgroup/*/kubepods*; do
+  for group in /sys/fs/cgroup/*/kubepods* /sys/fs/cgroup/kubepods*; do
     [[ -d $group ]] && find "$group" -depth -type d -exec rmdir {} \; 2>/dev/null
   done
   while read -r name value; do echo "$value" >"/proc/sys/$name"; done 2>/dev/null <"$KRUN/sysctl.saved"

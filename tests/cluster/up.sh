@@ -18,6 +18,9 @@ has() { [[ $parts == *" $1 "* ]]; }
 if [[ ${INSIDE:-} != 1 ]]; then
   ((EUID == 0)) || die "a cluster needs root: network namespaces, mounts and cgroups"
   [[ ! -e $KRUN/tier ]] || die "there is one already in $KRUN (./dev cluster down ends it)"
+  for group in /sys/fs/cgroup/{,memory/}kubepods; do
+    [[ $tier == a || ! -e $group ]] || die "another node runs on this machine: it has $group"
+  done
   mkdir -p "$KRUN/log" "$KRUN/pid" "$KVAR"
   echo "$tier" >"$KRUN/tier"
   "$here/certs.sh"
