@@ -23,15 +23,21 @@ std::string key_of(const Json& object) {
   return std::string(namespace_of(object)) + "/" + std::string(name_of(object));
 }
 
-/// Takes away what is large and what no reader here wants: who set which field, and kubectl's copy
-/// of the whole object.
+/// Who has set which field: large, and of no use to any reader here. A write without it keeps it.
 void trim(Json& object) {
   const auto metadata = object.find("metadata");
-  if (metadata == object.end() || !metadata->is_object()) return;
-  metadata->erase("managedFields");
-  const auto annotations = metadata->find("annotations");
-  if (annotations == metadata->end() || !annotations->is_object()) return;
-  annotations->erase("kubectl.kubernetes.io/last-applied-configuration");
+  if (metadata != object.end() && metadata->is_object()) metadata->erase("managedFields");
+}
+
+/// What is kept of an object: its metadata, without kubectl's copy of the whole.
+Json kept_of(const Json& object) {
+  Json kept;
+  kept["metadata"] = object["metadata"];
+  const auto annotations = kept["metadata"].find("annotations");
+  if (annotations != kept["metadata"].end() && annotations->is_object()) {
+    annotations->erase("kubectl.kubernetes.io/last-applied-configuration");
+  }
+  return kept;
 }
 
 /// The objects of a list, to be moved from.
@@ -189,8 +195,7 @@ void Watcher::apply(Key key, Json object) {
       listener_.removed(known);
     }
   }
-  known = Json::object();
-  known["metadata"] = object["metadata"];
+  known = kept_of(object);
   listener_.applied(object);
 }
 

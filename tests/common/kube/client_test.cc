@@ -85,14 +85,20 @@ TEST_F(ClientTest, ApplyNamesItsManagerAndPartsHaveTheirPath) {
   EXPECT_EQ(first_line(1), "PATCH /api/v1/namespaces/a/pods/b/status HTTP/1.1");
 }
 
+constexpr std::string_view kApplied = "kubectl.kubernetes.io/last-applied-configuration";
+
 /// Notes names as they are told.
 class Names final : public Watcher::Listener {
  public:
   void applied(const Json& object) override {
     told += "+" + std::string(name_of(object));
     EXPECT_EQ(find(object, {"metadata", "managedFields"}), nullptr);
+    EXPECT_EQ(annotation_of(object, kApplied), "all") << "a writer would take it away";
   }
-  void removed(const Json& object) override { told += "-" + std::string(name_of(object)); }
+  void removed(const Json& object) override {
+    told += "-" + std::string(name_of(object));
+    EXPECT_EQ(annotation_of(object, kApplied), "") << "a copy of the whole object";
+  }
   void synced() override { told += "."; }
   std::string told;
 };
@@ -108,7 +114,8 @@ class WatcherTest : public ClientTest {
   }
   static std::string object(const std::string& name, int version) {
     return R"({"metadata":{"name":")" + name + R"(","namespace":"a","uid":"u)" + name +
-           R"(","managedFields":[{}],"resourceVersion":")" + std::to_string(version) + R"("}})";
+           R"(","managedFields":[{}],"annotations":{")" + std::string(kApplied) +
+           R"(":"all"},"resourceVersion":")" + std::to_string(version) + R"("}})";
   }
   static std::string list(const std::string& items, const std::string& more = "") {
     return ScriptedServer::answer(200, R"({"metadata":{"resourceVersion":"7","continue":")" + more +
