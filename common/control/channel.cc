@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include <boost/asio/ip/basic_resolver.hpp>
+#include <boost/beast/core/string.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/lexical_cast.hpp>
 #include <fmt/format.h>
@@ -50,10 +51,17 @@ std::string name_of(const Peer& peer) {
   return peer.endpoint.address().to_string();
 }
 
-/// The request as it goes over the wire.
+bool has(const Ask& what, std::string_view name) {
+  return std::any_of(what.headers.begin(), what.headers.end(), [name](const auto& header) {
+    return boost::beast::iequals(header.first, boost::beast::string_view(name.data(), name.size()));
+  });
+}
+
+/// The request as it goes over the wire. What the Ask says itself of a header is all that is said.
 std::string to_bytes(const Peer& to, const Ask& what, bool keep_alive) {
-  std::string bytes = fmt::format("{} {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: pilotlight\r\n",
-                                  what.method, what.target, host_of(to));
+  std::string bytes = fmt::format("{} {} HTTP/1.1\r\n", what.method, what.target);
+  if (!has(what, "Host")) bytes += fmt::format("Host: {}\r\n", host_of(to));
+  if (!has(what, "User-Agent")) bytes += "User-Agent: pilotlight\r\n";
   for (const auto& [name, value] : what.headers) bytes += fmt::format("{}: {}\r\n", name, value);
   const bool bodyless = what.method == "GET" || what.method == "HEAD" || what.method == "DELETE";
   if (!what.body.empty() || !bodyless) {

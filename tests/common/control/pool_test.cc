@@ -65,6 +65,18 @@ TEST_F(PoolTest, OneConnectionServesManyRequests) {
   EXPECT_EQ(pool_->idle(), 1u);
 }
 
+TEST_F(PoolTest, AHeaderOfTheAskTakesThePlaceOfOurs) {
+  serve([](const std::string& request) { return ScriptedServer::answer(200, request); });
+  use(server_->at());
+  EXPECT_NE(ask()->body.find("User-Agent: pilotlight\r\n"), std::string::npos);
+  Ask what;
+  what.headers["User-Agent"] = "kube-probe/1.30";  // a sidecar goes by the first that it finds
+  what.headers["host"] = "iris";
+  const std::string seen = run(pool_->ask(std::move(what), soon()))->body;
+  EXPECT_EQ(seen.find("pilotlight"), std::string::npos) << seen;
+  EXPECT_EQ(seen.find("127.0.0.1"), std::string::npos) << seen;
+}
+
 TEST_F(PoolTest, AConnectionThatTheServerEndsIsNotKept) {
   serve([](const std::string&) {
     return ScriptedServer::answer(200, "bye", "Connection: close\r\n") + ScriptedServer::kCut;
