@@ -89,7 +89,9 @@ Task<ExchangeEnd> Exchange::run(FirstByteHook on_first_byte) {
     } else if (*used == 0) {
       IoResult got;
       const auto room = up_.in().prepare();
-      if (room.size() > 0) co_await up_.receive(room, got);
+      // Under TLS the upload may have failed already, without ever waiting.
+      const bool ended = interrupted() || end_.error;
+      if (room.size() > 0 && !ended) co_await up_.receive(room, got);
       step = room.size() > 0 ? received(got) : Result<>(AnswerFault::head_too_large);
       if (!step && step.error() == asio::error::eof) {
         step = up_.in().empty() ? AnswerFault::no_answer : AnswerFault::head_cut_short;
