@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 
 #include "autoscaler/decision_json.h"
@@ -20,6 +21,7 @@ constexpr Duration kTick = 2s;     // Knative's period of decisions
 constexpr Duration kStep = 100ms;  // how often seconds are closed and the lost are let go
 constexpr Duration kOldNews = 1s;
 constexpr std::size_t kEarlyPokes = 1000;
+constexpr std::size_t kInOneGo = 8;  // revisions, between two looks at what has come in
 
 SourceId source_of(const wire::Hello& hello) {
   SourceId id;
@@ -80,7 +82,7 @@ Task<> Loop::run() {
   while (!closed_) {
     const TimePoint next = clock_.now() + kStep;
     const bool came = co_await timer_->wait_until(next);
-    if (came) tick(clock_.now());
+    if (came) co_await tick();
   }
 }
 
@@ -91,16 +93,31 @@ void Loop::close() noexcept {
   timer_->cancel();
 }
 
-void Loop::tick(TimePoint now) {
-  registry_.advance(now);
-  for (auto& [key, subject] : subjects_) {
-    const auto& active = subject->state.active_since;
-    subject->collector.limit_waits(active ? now - *active : Duration::zero());
-    subject->collector.advance(now, demand_known(*subject));
-    if (now < subject->next_tick) continue;
-    subject->next_tick = std::max(subject->next_tick + kTick, now + kStep);
-    decide_on(*subject, std::nullopt, now);
+/// Every revision once, but never so many in one go that a POKE waits for them.
+Task<> Loop::tick() {
+  const Executor executor = co_await asio::this_coro::executor;
+  registry_.advance(clock_.now());
+  auto next = subjects_.begin();
+  while (next != subjects_.end()) {
+    const TimePoint now = clock_.now();
+    for (std::size_t i = 0; i < kInOneGo && next != subjects_.end(); ++i, ++next) {
+      tend(*next->second, now);
+    }
+    if (next == subjects_.end()) break;
+    const wire::RevisionKey key = next->first;  // it may be gone afterwards
+    co_await asio::post(executor, asio::use_awaitable_t<Executor>());
+    if (closed_) break;
+    next = subjects_.lower_bound(key);
   }
+}
+
+void Loop::tend(Subject& subject, TimePoint now) {
+  const auto& active = subject.state.active_since;
+  subject.collector.limit_waits(active ? now - *active : Duration::zero());
+  subject.collector.advance(now, demand_known(subject));
+  if (now < subject.next_tick) return;
+  subject.next_tick = std::max(subject.next_tick + kTick, now + kStep);
+  decide_on(subject, std::nullopt, now);
 }
 
 bool Loop::demand_known(const Subject& subject) const {
@@ -110,7 +127,7 @@ bool Loop::demand_known(const Subject& subject) const {
 Observation Loop::observe(const Subject& subject, TimePoint now) const {
   Observation seen;
   seen.ready = registry_.ready_count(subject.view.key);
-  seen.replicas = scaler_.wanted(subject.view.key).value_or(subject.view.replicas);
+  seen.replicas = scaler_.queue().wanted(subject.view.key).value_or(subject.view.replicas);
   seen.waiting_now = subject.collector.present(now);
   seen.can_wake = registry_.activators() > 0;
   const std::chrono::sys_seconds wall(
@@ -203,11 +220,19 @@ void Loop::left(wire::Peer& peer, std::string_view reason, bool replaced) {
                     {"replica", peer.hello().replica},
                     {"reason", reason}});
   const TimePoint now = clock_.now();
-  if (!replaced) {
-    const SourceId source = source_of(peer.hello());
-    for (auto& [key, subject] : subjects_) subject->collector.lost(source, now);
-  }
+  if (!replaced) lost(peer.hello(), now);
   registry_.left(peer, replaced, now);
+}
+
+/// A sidecar reports on its own revision only.
+void Loop::lost(const wire::Hello& hello, TimePoint now) {
+  const SourceId source = source_of(hello);
+  if (hello.role == wire::Role::sidecar) {
+    const auto found = subjects_.find(hello.revision);
+    if (found != subjects_.end()) found->second->collector.lost(source, now);
+    return;
+  }
+  for (auto& [key, subject] : subjects_) subject->collector.lost(source, now);
 }
 
 void Loop::stats(wire::Peer& peer, const wire::Stats& frame) {
@@ -246,7 +271,13 @@ void Loop::replica_not_ready(const wire::RevisionKey& revision, const ReplicaRec
   events_.record("replica_not_ready", not_ready_event(revision, replica, reason));
 }
 
-void Loop::scaled(const wire::RevisionKey& revision, const Change& change, TimePoint patched_at) {
+void Loop::attempted(const wire::RevisionKey& revision, const PatchOutcome& outcome) {
+  if (outcome.result == PatchResult::taken) scaled(revision, outcome);
+}
+
+void Loop::scaled(const wire::RevisionKey& revision, const PatchOutcome& outcome) {
+  const Change& change = outcome.change;
+  const TimePoint patched_at = outcome.ended_at;
   const auto found = subjects_.find(revision);
   if (found != subjects_.end()) {
     Subject& subject = *found->second;

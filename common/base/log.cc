@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/base/line_sink.h"
+#include "common/base/log_format.h"
 
 namespace pilotlight {
 namespace {
@@ -43,42 +44,34 @@ spdlog::level::level_enum spdlog_level(LogLevel level) {
   return spdlog::level::off;
 }
 
-bool needs_quotes(std::string_view value) {
-  if (value.empty()) return true;
-  for (const char c : value) {
-    if (c <= ' ' || c == '"' || c == '=' || c == '\\' || c == 0x7f) return true;
-  }
-  return false;
+LogFormat& format() {
+  static LogFormat of_process = LogFormat::text;
+  return of_process;
 }
 
-void append_value(std::string& line, std::string_view value) {
-  if (!needs_quotes(value)) {
-    line += value;
-    return;
-  }
-  line += '"';
-  for (const char c : value) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      line += '\\';
-      line += c;
-    } else if (byte < ' ' || byte == 0x7f) {
-      line += fmt::format("\\x{:02x}", byte);
-    } else {
-      line += c;
-    }
-  }
-  line += '"';
+void use_pattern(const std::string& pattern, spdlog::pattern_time_type time) {
+  const std::string no_end_of_line;  // the sink adds it
+  logger()->set_formatter(
+      std::make_unique<spdlog::pattern_formatter>(pattern, time, no_end_of_line));
 }
 
 }  // namespace
 
 void start_logging(std::string_view program, LogLevel least) {
   logger() = std::make_shared<spdlog::logger>(std::string(program), std::make_shared<StderrSink>());
-  const std::string no_end_of_line;  // the sink adds it
-  logger()->set_formatter(std::make_unique<spdlog::pattern_formatter>(
-      "%Y-%m-%dT%H:%M:%S.%e%z %l %n %v", spdlog::pattern_time_type::local, no_end_of_line));
   logger()->set_level(spdlog_level(least));
+  set_log_format(LogFormat::text);
+}
+
+void set_log_format(LogFormat wanted) {
+  format() = wanted;
+  if (!logger()) return;
+  if (wanted == LogFormat::text) {
+    use_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %n %v", spdlog::pattern_time_type::local);
+  } else {
+    use_pattern(R"({"timestamp":"%Y-%m-%dT%H:%M:%S.%fZ","logger":"%n",%v})",
+                spdlog::pattern_time_type::utc);
+  }
 }
 
 void stop_logging() {
@@ -97,13 +90,8 @@ LogLevel parse_log_level(std::string_view text, LogLevel fallback) noexcept {
 void log(LogLevel level, std::string_view event, LogFields fields) {
   const auto& sink = logger();
   if (!sink || !sink->should_log(spdlog_level(level))) return;
-  std::string line(event);
-  for (const LogField& field : fields) {
-    line += ' ';
-    line += field.key;
-    line += '=';
-    append_value(line, field.value);
-  }
+  const std::string line =
+      format() == LogFormat::text ? text_of(event, fields) : json_of(level, event, fields);
   sink->log(spdlog_level(level), spdlog::string_view_t(line));
 }
 

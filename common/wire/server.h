@@ -53,6 +53,10 @@ class ServerListener {
 struct ServerOptions {
   std::string token;  ///< What HELLO must carry; compared in constant time. Empty accepts any.
   std::uint32_t report_period_ms = 500;
+  /// Sidecars that join when so many are there are told to report less often: what all reports cost
+  /// stays bounded, and of a crowd no single one says much.
+  std::size_t crowd = 1000;
+  std::uint32_t crowd_report_period_ms = 1000;
   std::uint64_t epoch = 0;
   std::size_t connection_limit = 10'000;
 };
@@ -61,6 +65,7 @@ struct ServerOptions {
 struct ServerCounts {
   std::uint64_t accepted = 0;
   std::uint64_t refused = 0;     ///< HELLO refused, or none in time.
+  std::uint64_t sent_away = 0;   ///< HELLO answered with GOAWAY.
   std::uint64_t bad_frames = 0;  ///< Connections ended by bytes that are not a frame.
   std::uint64_t skipped = 0;     ///< Frames of unknown type.
   std::uint64_t frames = 0;
@@ -78,6 +83,12 @@ class Server {
 
   /// Binds and starts accepting. @return where (the port that was picked, if 0 was asked for).
   [[nodiscard]] Result<asio::ip::tcp::endpoint> listen(const asio::ip::tcp::endpoint& where);
+
+  /// Answers every acceptable HELLO from here on with GOAWAY{leader}: another process does the
+  /// work. `leader` is "ip:port", or "" while nobody knows.
+  void send_away(std::string leader);
+  /// Does the work itself again, or for the first time.
+  void welcome_all() noexcept;
 
   /// Stops accepting, ends every connection (left() for each), waits for them. Call it before the
   /// destructor.
