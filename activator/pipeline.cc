@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "activator/pipeline_request.h"
 #include "activator/replies.h"
 #include "common/net/listener.h"
 
@@ -52,16 +53,6 @@ Finding finding_of(http::Bounce bounce) noexcept {
   return Finding::full;
 }
 
-ErrorCode error_of(Cause cause) noexcept {
-  switch (cause) {
-    case Cause::deadline: return FlowError::deadline_exceeded;
-    case Cause::stopped: return FlowError::draining;
-    case Cause::none:
-    case Cause::left: break;
-  }
-  return FlowError::downstream_gone;
-}
-
 ProbeQuestion question_of(const http::RequestHead& head) {
   ProbeQuestion question;
   question.user_agent = head.value(FieldKind::user_agent);
@@ -72,41 +63,6 @@ ProbeQuestion question_of(const http::RequestHead& head) {
 }
 
 }  // namespace
-
-/// What is known of one request while it is here.
-struct Pipeline::Request {
-  Request(Pipeline& pipeline, http::ServerConnection& connection, RevisionPtr to)
-      : down(connection),
-        revision(std::move(to)),
-        visit(pipeline.parts_.revisions, revision),
-        begun(pipeline.parts_.http.clock.now()),
-        deadline(begun + revision->timeout) {}
-
-  /// The revision's clocks, each `longer` than it asks for.
-  [[nodiscard]] http::RequestClocks clocks(Duration longer) const {
-    http::RequestClocks all;
-    all.total = revision->timeout + longer;
-    if (revision->response_start_timeout) {
-      all.response_start = *revision->response_start_timeout + longer;
-    }
-    if (revision->idle_timeout) all.idle = *revision->idle_timeout + longer;
-    return all;
-  }
-
-  static void on_first_byte(void* self) {
-    auto& request = *static_cast<Request*>(self);
-    request.visit.answered(*request.placement);
-  }
-
-  http::ServerConnection& down;
-  RevisionPtr revision;
-  Visit visit;
-  TimePoint begun;
-  TimePoint deadline;                    // waiting spends it too
-  const Placement* placement = nullptr;  // while it is at a replica
-  TimePoint placed_at{};
-  std::string last_replica;  // of the last attempt, for a 502
-};
 
 Task<> Pipeline::serve(Transport stream, std::string_view socket) {
   http::ServerConnection down(parts_.http, std::move(stream));
@@ -198,7 +154,7 @@ Task<bool> Pipeline::attempt(Request& request, const Placement& placement) {
   const Pools::Use pool(parts_.pools, placement.replica->address);
   for (int tries = 1;; ++tries) {
     if (down.interruption().raised()) {  // nothing was there to be ended when it was
-      co_await refuse(request, error_of(down.interruption().cause()));
+      co_await refuse(request, down.interruption().error());
       co_return true;
     }
     auto checkout = co_await pool->take(request.deadline, down.interruption());

@@ -106,13 +106,7 @@ Task<Result<Placement>> Visit::place(std::size_t bytes, Interruption& interrupti
   if (settled_) {
     co_return refusal_ == Refusal::gone ? FlowError::not_found : FlowError::queue_full;
   }
-  switch (interruption.cause()) {
-    case Cause::none:
-    case Cause::left: break;
-    case Cause::deadline: co_return FlowError::deadline_exceeded;
-    case Cause::stopped: co_return FlowError::draining;
-  }
-  co_return FlowError::downstream_gone;
+  co_return interruption.error();
 }
 
 void Visit::answered(const Placement& placement) {

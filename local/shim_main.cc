@@ -7,6 +7,7 @@
 // starts in about a millisecond.
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
@@ -26,6 +27,13 @@
 namespace {
 
 using namespace pilotlight::local;
+
+constexpr const char* kHelp =
+    "pilotlight-shim: runs the processes of one replica for `pilotlight up`, and ends them with "
+    "it\n"
+    "\n"
+    "It takes no arguments: what to run comes over its control socket, descriptor 3. Not for the\n"
+    "command line.\n";
 
 struct Running {
   std::string role;
@@ -227,7 +235,15 @@ void watch(std::vector<Running>& all, int signals) {
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
+  if (argc > 1) {
+    if (std::strcmp(argv[1], "--help") == 0 || std::strcmp(argv[1], "-h") == 0) {
+      std::fputs(kHelp, stdout);
+      return 0;
+    }
+    std::fprintf(stderr, "pilotlight-shim: %s: it takes no arguments\n", argv[1]);
+    return 78;
+  }
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   signal(SIGPIPE, SIG_IGN);
   // Whoever signals the whole session must not take the shim away from its children.

@@ -10,6 +10,9 @@
 namespace pilotlight::proxy {
 namespace {
 
+/// More than an answer, a hang-up and a polite close may take of a process that stops.
+constexpr std::chrono::seconds kStopLimit{1};
+
 std::uint32_t limit_of(const config::ProxyConfig& config) {
   return config.container_concurrency == 0 ? Admission::kUnlimited : config.container_concurrency;
 }
@@ -135,7 +138,8 @@ App::App(const config::ProxyConfig& config)
                [this](const control::Request& request, control::Reply& reply) {
                  return metrics(request, reply);
                }),
-      signals_(shard_.executor(), SIGTERM, SIGINT) {
+      signals_(shard_.executor(), SIGTERM, SIGINT),
+      quiet_(shard_.clock().make_timer()) {
   if (config.autoscaler) reporter_.connect(shard_.executor(), *config.autoscaler, random_);
   if (!TlsFiles::present(config.tls.directory)) return;
   tls_door_ = std::make_unique<TlsDoor>(http_, config, [this](Transport stream) {
@@ -216,6 +220,11 @@ Task<> App::unwind() {
   if (tls_door_ != nullptr) tls_door_->stop();
   drain_.stop();
   pipeline_.stop();
+  // Its connections end by deadlines, which have to run until then.
+  const TimePoint latest = shard_.clock().now() + kStopLimit;
+  while (pipeline_.connections() > 0 && shard_.clock().now() < latest) {
+    co_await quiet_->wait_until(latest);
+  }
   readiness_.stop();
   reporter_.stop();
   co_await admin_.stop();

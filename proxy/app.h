@@ -36,6 +36,7 @@ class App final : TrafficListener, ReadinessListener, FenceListener, DrainParty 
   void became_idle() override {
     if (fence_.begun()) drain_.progress();
   }
+  void became_quiet() override { quiet_->cancel(); }
   void fence_changed() override { drain_.progress(); }
   void app_ready(Duration listening, Duration ready) override;
   void app_lost() override;
@@ -76,6 +77,7 @@ class App final : TrafficListener, ReadinessListener, FenceListener, DrainParty 
   control::Server stats_;
   control::Server metrics_;
   asio::basic_signal_set<Executor> signals_;
+  std::unique_ptr<Timer> quiet_;  // cancelled when the last connection has ended
   bool ended_ = false;
   int exit_code_ = 0;
 };

@@ -2,11 +2,8 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
-#include <fmt/format.h>
-
-#include "common/http/head_parser.h"
-#include "common/net/listener.h"
 #include "proxy/pipeline_request.h"
 
 namespace pilotlight::proxy {
@@ -21,37 +18,11 @@ constexpr int kTriesMax = 3;
 
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
-bool starts_with(std::string_view text, std::string_view prefix) {
-  return text.substr(0, prefix.size()) == prefix;
-}
-
-/// User agents whose requests are probes of this port.
-bool probe_agent(std::string_view agent) {
-  return starts_with(agent, "kube-probe/") || starts_with(agent, "Knative-Activator-Probe") ||
-         starts_with(agent, "Knative-Autoscaling-Probe");
-}
-
-RefusalCause refusal_cause(const ErrorCode& error) {
-  if (error == FlowError::queue_full) return RefusalCause::queue_full;
-  if (error == FlowError::deadline_exceeded) return RefusalCause::deadline;
-  if (error == FlowError::draining) return RefusalCause::draining;
-  if (error == FlowError::downstream_gone) return RefusalCause::client_left;
-  return RefusalCause::upstream_failed;
-}
-
-http::LocalReply text_reply(unsigned status, std::string body, std::string extra_lines = {}) {
-  http::LocalReply reply;
-  reply.status = status;
-  reply.body = std::move(body);
-  reply.extra_lines = std::move(extra_lines);
-  return reply;
-}
-
 }  // namespace
 
 Task<> Pipeline::serve(Transport stream) {
   http::ServerConnection down(parts_.http, std::move(stream));
-  const http::ConnectionSet::Member member(connections_, down);
+  std::optional<http::ConnectionSet::Member> member(std::in_place, connections_, down);
   std::optional<http::Exchange> exchange;
   while (!down.last()) {
     const Result<> read = co_await down.read_head(TimePoint::max());
@@ -74,48 +45,8 @@ Task<> Pipeline::serve(Transport stream) {
     if (!down.end_request()) break;
   }
   co_await down.finish();
-}
-
-bool Pipeline::is_probe(const http::RequestHead& head) const noexcept {
-  return probe_agent(head.value(FieldKind::user_agent)) ||
-         head.value(FieldKind::k_network_probe) == "probe";
-}
-
-Task<> Pipeline::answer_probe(http::ServerConnection& down) {
-  const http::RequestHead& head = down.head();
-  const TimePoint begun = parts_.http.clock.now();
-  const RequestLog::Noted noted = parts_.observer.begin_probe(down);
-  http::LocalReply reply;
-  if (parts_.fence.begun()) {
-    reply = text_reply(503, "shutting down\n", "X-Content-Type-Options: nosniff\r\n");
-  } else if (probe_agent(head.value(FieldKind::user_agent))) {
-    const std::string_view target = head.value(FieldKind::k_network_probe);
-    if (target != "queue") {
-      reply = text_reply(400, fmt::format("unexpected probe header value: {}\n", target),
-                         "X-Content-Type-Options: nosniff\r\n");
-    } else {
-      const bool ready = co_await parts_.readiness.check(down.interruption());
-      reply = ready ? text_reply(200, "queue") : text_reply(503, "");
-    }
-  } else {
-    const std::string_view hash = head.value(FieldKind::k_network_hash);
-    reply = hash.empty()
-                ? text_reply(400,
-                             "a probe request must contain a non-empty \"K-Network-Hash\" header\n",
-                             "X-Content-Type-Options: nosniff\r\n")
-                : text_reply(200, "", fmt::format("K-Network-Hash: {}\r\n", hash));
-  }
-  co_await down.reply(reply, false);
-  parts_.observer.end_probe(noted, reply.status, reply.body.size(),
-                            parts_.http.clock.now() - begun);
-}
-
-Task<> Pipeline::bounce(http::ServerConnection& down, Bounce why) {
-  parts_.observer.bounced(why);
-  const http::LocalReply reply =
-      text_reply(503, fmt::format("not started: {}\n", http::bounce_text(why)),
-                 fmt::format("Pilotlight-Not-Started: {}\r\n", http::bounce_text(why)));
-  co_await down.reply(reply, false);
+  member.reset();
+  if (connections_.empty()) parts_.listener.became_quiet();
 }
 
 Task<Result<Admission::Permit>> Pipeline::admit(http::ServerConnection& down, Request& request,
@@ -205,7 +136,7 @@ Task<> Pipeline::run(http::ServerConnection& down, std::optional<http::Exchange>
 Task<Result<>> Pipeline::tell_to_continue(http::ServerConnection& down, http::ExchangePlan& plan) {
   plan.edit.expect = http::ExpectEdit::cut;
   plan.swallow_continue = true;
-  const Interruption::Target target(down.interruption(), &cancel_stream, &down.stream().tcp());
+  const Interruption::Target target(down.interruption(), &cancel_transport, &down.stream());
   if (down.interruption().raised()) co_return FlowError::downstream_gone;
   const auto [ec, n] =
       co_await down.stream().write(asio::buffer(kContinue.data(), kContinue.size()));
@@ -225,98 +156,9 @@ Task<Result<>> Pipeline::wait_for_app(http::ServerConnection& down, TimePoint de
     if (!down.interruption().raised()) {
       co_await timer->wait_until(std::min(deadline, now + probe_interval(now - begun)));
     }
-    switch (down.interruption().cause()) {
-      case Cause::left: co_return FlowError::downstream_gone;
-      case Cause::deadline: co_return FlowError::deadline_exceeded;
-      case Cause::stopped: co_return FlowError::draining;
-      case Cause::none: break;
-    }
+    if (down.interruption().raised()) co_return down.interruption().error();
   } while (!parts_.readiness.ready());
   co_return Result<>();
-}
-
-Task<> Pipeline::refuse_unadmitted(http::ServerConnection& down, Request& request,
-                                   ErrorCode error) {
-  if (!request.hop) {
-    co_await refuse(down, request, error, std::string());
-    co_return;
-  }
-  request.leave(request.begun_);
-  request.bounced();
-  parts_.meter.refused(RefusalCause::bounced);
-  co_await bounce(down, Bounce::full);
-}
-
-/// The app takes no connection. @return whether it does again, after a wait that was asked for;
-/// else the request has been answered.
-Task<bool> Pipeline::undialed(http::ServerConnection& down, Request& request, ErrorCode error,
-                              TimePoint deadline) {
-  const bool refused = error == FlowError::upstream_refused;
-  if (refused) parts_.readiness.lost();
-  if (refused && request.hop) {
-    parts_.meter.refused(RefusalCause::not_ready);
-    request.bounced();
-    co_await bounce(down, Bounce::not_ready);
-    co_return false;
-  }
-  std::string detail;
-  if (refused && params_.wait_for_app) {
-    const Result<> back = co_await wait_for_app(down, deadline);
-    if (back) co_return true;
-    error = back.error();
-  } else {
-    detail = fmt::format("dial {}: {}", to_string(parts_.app.address()), error.message());
-  }
-  co_await refuse(down, request, error, std::move(detail));
-  co_return false;
-}
-
-Task<> Pipeline::finish_failed(http::ServerConnection& down, Request& request,
-                               http::Exchange& exchange, http::ExchangeEnd end) {
-  http::UpstreamConnection& up = exchange.upstream();
-  const TimePoint now = parts_.http.clock.now();
-  request.leave(now);  // nobody waits for it any more, whatever the app still does
-  request.record.status = end.status;
-  if (end.error == FlowError::downstream_gone) {
-    parts_.meter.refused(RefusalCause::client_left);
-    down.close_after();
-    if (params_.hold_permit_until_answered && exchange.app_may_compute()) {
-      co_await exchange.absorb_answer(request.begun_ + params_.clocks.total);
-    } else {
-      co_await up.hang_up(now + params_.hang_up_grace);
-    }
-    co_return;
-  }
-  parts_.meter.refused(refusal_cause(end.error));
-  request.record.outcome =
-      end.answered ? Outcome::broken_off : outcome_of(refusal_cause(end.error));
-  if (end.answered) {
-    down.reset();
-  } else {
-    const bool app_failed = end.error.category() != flow_category();
-    const ErrorCode error = app_failed ? ErrorCode(FlowError::upstream_failed) : end.error;
-    const http::LocalReply reply = http::local_reply(
-        error, app_failed ? fmt::format("the app at {} closed the connection: {}",
-                                        to_string(parts_.app.address()), end.error.message())
-                          : std::string());
-    request.record.status = reply.status;
-    co_await down.reply(reply, true);
-  }
-  co_await up.hang_up(now + params_.hang_up_grace);
-}
-
-Task<> Pipeline::refuse(http::ServerConnection& down, Request& request, ErrorCode error,
-                        std::string detail) {
-  request.leave(parts_.http.clock.now());
-  parts_.meter.refused(refusal_cause(error));
-  request.record.outcome = outcome_of(refusal_cause(error));
-  if (error == FlowError::downstream_gone) {
-    down.close_after();
-    co_return;
-  }
-  const http::LocalReply reply = http::local_reply(error, detail);
-  request.record.status = reply.status;
-  co_await down.reply(reply, false);
 }
 
 }  // namespace pilotlight::proxy

@@ -13,11 +13,14 @@
 
 namespace pilotlight::proxy {
 
-/// Told when the drain may have moved on: a request arrived or the last one ended.
+/// Told when the drain may have moved on.
 class TrafficListener {
  public:
   virtual ~TrafficListener() = default;
+  /// The last request has ended.
   virtual void became_idle() = 0;
+  /// The last downstream connection has ended.
+  virtual void became_quiet() = 0;
 };
 
 /// LIFE OF A REQUEST in a sidecar.
@@ -58,7 +61,8 @@ class Pipeline {
 
   /// Every answer from now on is its connection's last, and idle connections end.
   void close_connections() noexcept { connections_.close(); }
-  /// Ends everything that runs, now.
+  /// Ends everything that runs, now: within a second, for the clients and apps that need to be
+  /// told.
   void stop() noexcept { connections_.stop(); }
 
   /// Requests between their head and the end of their answer. Probes do not count.
@@ -83,6 +87,8 @@ class Pipeline {
                                          ErrorCode error);
   [[nodiscard]] Task<bool> undialed(http::ServerConnection& down, Request& request, ErrorCode error,
                                     TimePoint deadline);
+  /// The text of a 502.
+  [[nodiscard]] std::string app_failure(const ErrorCode& error) const;
   [[nodiscard]] Task<> finish_failed(http::ServerConnection& down, Request& request,
                                      http::Exchange& exchange, http::ExchangeEnd end);
   [[nodiscard]] Task<> refuse(http::ServerConnection& down, Request& request, ErrorCode error,

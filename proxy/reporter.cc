@@ -126,16 +126,22 @@ void Reporter::publish(TimePoint now) {
   stat_.process_uptime = std::chrono::duration<double>(now - started_).count();
 }
 
+/// On a grid that begins with the process, as the seconds of publish() do: with periods of whole
+/// seconds both are done in one wake-up.
+TimePoint Reporter::report_after(TimePoint now) const noexcept {
+  return started_ + ((now - started_) / period_ + 1) * period_;
+}
+
 Task<> Reporter::run() {
   TimePoint next_publish = started_ + 1s;
   // Without an autoscaler of ours the process wakes once a second.
-  TimePoint next_report = client_ ? started_ + period_ : TimePoint::max();
+  TimePoint next_report = client_ ? report_after(started_) : TimePoint::max();
   while (!stopped_) {
     co_await timer_->wait_until(std::min(next_publish, next_report));
     const TimePoint now = clock_.now();
     if (client_) {
       if (now >= next_report) report(now);
-      if (now >= next_report || next_report > now + period_) next_report = now + period_;
+      next_report = report_after(now);  // the period may have changed
     }
     while (now >= next_publish) {
       if (now - next_publish < 1s) publish(now);

@@ -61,6 +61,7 @@ class Reporter final : public wire::ClientListener {
   [[nodiscard]] wire::Frame state() const;
   void announce();
   void report(TimePoint now);
+  [[nodiscard]] TimePoint report_after(TimePoint now) const noexcept;
   void publish(TimePoint now);
 
   Clock& clock_;

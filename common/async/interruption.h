@@ -1,6 +1,6 @@
 #pragma once
 
-#include <utility>
+#include "common/base/error.h"
 
 namespace pilotlight {
 
@@ -12,7 +12,8 @@ enum class Cause : unsigned char {
   stopped,   ///< This process ends now.
 };
 
-/// Ends whatever one request waits for, from outside. The first cause stays. A wait registers how
+/// Ends whatever one request waits for, from outside. The first cause stays, but for a stop, which
+/// comes through after any other: what is left to do then has to end too. A wait registers how
 /// to end it (a Target) for as long as it lasts and looks at cause() when it resumes; because all
 /// this happens on one shard, looking before each new wait misses nothing.
 class Interruption {
@@ -38,15 +39,27 @@ class Interruption {
     Target* outer_;
   };
 
-  /// Records the cause, unless there is one already, and ends the present wait.
+  /// Records the cause, unless there is one already that stays, and ends the present wait.
   void raise(Cause cause) noexcept {
-    if (cause_ != Cause::none) return;
+    const bool stops = cause == Cause::stopped && cause_ != Cause::stopped;
+    if (raised() && !stops) return;
     cause_ = cause;
     if (target_ != nullptr) target_->callback_(target_->context_);
   }
 
   [[nodiscard]] Cause cause() const noexcept { return cause_; }
   [[nodiscard]] bool raised() const noexcept { return cause_ != Cause::none; }
+
+  /// What a wait that has been ended returns; no error while there is no cause.
+  [[nodiscard]] ErrorCode error() const noexcept {
+    switch (cause_) {
+      case Cause::none: break;
+      case Cause::left: return FlowError::downstream_gone;
+      case Cause::deadline: return FlowError::deadline_exceeded;
+      case Cause::stopped: return FlowError::draining;
+    }
+    return {};
+  }
 
   /// Forgets a deadline, so that the answer about it can be written.
   void clear_deadline() noexcept {

@@ -1,17 +1,32 @@
 #include "common/base/log.h"
 
 #include <memory>
+#include <mutex>
 
-#include <spdlog/async.h>
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
+#include <spdlog/logger.h>
+#include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/base_sink.h>
+#include <unistd.h>
 
+#include "common/base/line_sink.h"
 #include "common/base/log_json.h"
 
 namespace pilotlight {
 namespace {
 
-constexpr std::size_t kQueueSlots = 256;  // spdlog's default of 8192 costs 3 MB
+/// Formats a line on the thread that logs it, and leaves the writing to a LineSink. spdlog's own
+/// asynchronous logger wakes its thread every ten seconds for nothing.
+class StderrSink final : public spdlog::sinks::base_sink<std::mutex> {
+ private:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    lines_.offer(std::string_view(line.data(), line.size()));  // a full sink drops, and counts
+  }
+  void flush_() override {}
+
+  LineSink lines_{STDERR_FILENO};
+};
 
 std::shared_ptr<spdlog::logger>& logger() {
   static std::shared_ptr<spdlog::logger> instance;  // the process's one log sink, set up by main
@@ -34,14 +49,16 @@ LogFormat& format() {
   return of_process;
 }
 
+void use_pattern(const std::string& pattern, spdlog::pattern_time_type time) {
+  const std::string no_end_of_line;  // the sink adds it
+  logger()->set_formatter(
+      std::make_unique<spdlog::pattern_formatter>(pattern, time, no_end_of_line));
+}
+
 }  // namespace
 
 void start_logging(std::string_view program, LogLevel least) {
-  spdlog::init_thread_pool(kQueueSlots, 1);
-  auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
-  logger() = std::make_shared<spdlog::async_logger>(std::string(program), std::move(sink),
-                                                    spdlog::thread_pool(),
-                                                    spdlog::async_overflow_policy::overrun_oldest);
+  logger() = std::make_shared<spdlog::logger>(std::string(program), std::make_shared<StderrSink>());
   logger()->set_level(spdlog_level(least));
   set_log_format(LogFormat::text);
 }
@@ -50,16 +67,15 @@ void set_log_format(LogFormat wanted) {
   format() = wanted;
   if (!logger()) return;
   if (wanted == LogFormat::text) {
-    logger()->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %n %v");
+    use_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %n %v", spdlog::pattern_time_type::local);
   } else {
-    logger()->set_pattern(R"({"timestamp":"%Y-%m-%dT%H:%M:%S.%fZ","logger":"%n",%v})",
-                          spdlog::pattern_time_type::utc);
+    use_pattern(R"({"timestamp":"%Y-%m-%dT%H:%M:%S.%fZ","logger":"%n",%v})",
+                spdlog::pattern_time_type::utc);
   }
 }
 
 void stop_logging() {
-  logger().reset();
-  spdlog::shutdown();
+  logger().reset();  // the sink with it
 }
 
 LogLevel parse_log_level(std::string_view text, LogLevel fallback) noexcept {

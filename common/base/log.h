@@ -28,12 +28,12 @@ struct LogField {
 
 using LogFields = std::initializer_list<LogField>;
 
-/// Starts the asynchronous sink (stderr, 256 slots, the oldest line goes when it is full, so a
-/// stuck disk never blocks a shard). Before this call, and after stop_logging(), lines are dropped.
-/// Call from main only.
+/// Starts the asynchronous sink to stderr: a stuck reader never blocks a shard, what is beyond 1
+/// MiB then is dropped. Before this call, and after stop_logging(), lines are dropped. Call from
+/// main only.
 void start_logging(std::string_view program, LogLevel least);
 
-/// Writes what is queued and ends the sink.
+/// Writes what is queued, as far as that takes a second, and ends the sink.
 void stop_logging();
 
 /// "debug", "info", "warn", "error" or "off"; anything else gives `fallback`.

@@ -52,9 +52,9 @@ Task<Result<Admission::Permit>> Admission::acquire(TimePoint deadline, Interrupt
 
   // A grant that raced with the deadline wins: the slot is already ours.
   if (waiter.permit) co_return std::move(*waiter.permit);
-  if (expired || interruption.cause() == Cause::deadline) co_return FlowError::deadline_exceeded;
-  if (interruption.cause() == Cause::left) co_return FlowError::downstream_gone;
-  co_return FlowError::draining;
+  if (expired) co_return FlowError::deadline_exceeded;
+  if (interruption.raised()) co_return interruption.error();
+  co_return FlowError::draining;  // close()
 }
 
 void Admission::set_limit(std::uint32_t limit) {

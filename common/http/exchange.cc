@@ -1,5 +1,8 @@
 #include "common/http/exchange.h"
 
+#include <utility>
+
+#include "common/http/answer_fault.h"
 #include "common/http/head_parser.h"
 
 namespace pilotlight::http {
@@ -61,15 +64,7 @@ bool Exchange::switches_as_asked() const noexcept {
   return up_.head().upgrade && has_token(upgrade_, up_.head().value(FieldKind::upgrade));
 }
 
-ErrorCode Exchange::interrupted() const noexcept {
-  switch (down_.interruption().cause()) {
-    case Cause::none: return {};
-    case Cause::left: return FlowError::downstream_gone;
-    case Cause::deadline: return FlowError::deadline_exceeded;
-    case Cause::stopped: return FlowError::draining;
-  }
-  return {};
-}
+ErrorCode Exchange::interrupted() const noexcept { return down_.interruption().error(); }
 
 void Exchange::break_off() noexcept {
   ErrorCode ignored;  // what waits ends either way
@@ -82,22 +77,28 @@ Task<ExchangeEnd> Exchange::run(FirstByteHook on_first_byte) {
       down_.interruption(), [](void* self) { static_cast<Exchange*>(self)->break_off(); }, this);
   up_.begin_request();
   Result<> step = interrupted() ? Result<>(interrupted()) : begin_request();
-  if (step && !unsent_.empty()) step = co_await send_unsent_up();
-  if (step && body_ == Body::uploading) start_upload(upload());
+  if (step && (body_ == Body::uploading || !unsent_.empty())) {
+    start_upload(upload(std::exchange(unsent_, std::string())));
+  }
 
   bool answered = false;  // a final head is here
   while (step && !answered) {
     const Result<std::size_t> used = parse_response(up_.in().view(), to_head_request_, up_.head());
     if (!used) {
-      step = FlowError::upstream_failed;
+      step = fault_of_head(up_.in().view(), up_.head(), used.error());
     } else if (*used == 0) {
       IoResult got;
       const auto room = up_.in().prepare();
-      if (room.size() > 0) co_await up_.receive(room, got);
-      step = room.size() > 0 ? received(got) : Result<>(FlowError::head_too_large);
+      // Under TLS the upload may have failed already, without ever waiting.
+      const bool ended = interrupted() || end_.error;
+      if (room.size() > 0 && !ended) co_await up_.receive(room, got);
+      step = room.size() > 0 ? received(got) : Result<>(AnswerFault::head_too_large);
+      if (!step && step.error() == asio::error::eof) {
+        step = up_.in().empty() ? AnswerFault::no_answer : AnswerFault::head_cut_short;
+      }
     } else if (up_.head().status == 101 && !switches_as_asked()) {
       // A switch that nobody asked for would make everything behind it invisible to this hop.
-      step = FlowError::upstream_failed;
+      step = AnswerFault::unasked_switch;
     } else if (up_.head().interim() && up_.head().status != 101) {
       step = co_await pass_interim();
       if (step) up_.in().consume(*used);
@@ -128,13 +129,14 @@ Task<ExchangeEnd> Exchange::run(FirstByteHook on_first_byte) {
 ExchangeEnd Exchange::finish() {
   // A body that was read to its end may still have lost its last bytes on the way up.
   const bool cut_short = body_ == Body::uploading && !upload_whole_;
+  const bool sent_whole = body_ == Body::held || upload_whole_;
   if (cut_short) keep_downstream_ = false;
   if (end_.error) {
     const ErrorCode cause = interrupted();
     if (cause) end_.error = cause;
   } else if (end_.answered && end_.status != 101) {
     // Bytes behind the answer: nobody asked for them.
-    end_.keep_upstream = up_.head().keep_alive && up_.in().empty() && !body_may_stay_ && !cut_short;
+    end_.keep_upstream = up_.head().keep_alive && up_.in().empty() && !body_may_stay_ && sent_whole;
   }
   if (end_.error || !keep_downstream_) down_.close_after();
   // What the app did not wait for still comes: closing on it would be a reset.
@@ -174,23 +176,16 @@ Result<> Exchange::begin_request() {
     return ended_by_peer(written.error) ? Result<>() : written.error;
   }
   if (written.bytes < out.size()) unsent_ = out.rest(written.bytes);
-  upload_whole_ = body_ == Body::complete;
+  upload_whole_ = body_ == Body::complete && unsent_.empty();
   return {};
 }
 
 Task<> Exchange::absorb_answer(TimePoint until) {
+  const Interruption::Target target(down_.interruption(), &end_stream, &up_.stream());
+  if (down_.interruption().cause() == Cause::stopped) co_return;
   std::optional<BodyScanner> rest;
   if (end_.answered) rest = answer_body_;
-  return up_.absorb_answer(rest, to_head_request_, until);
-}
-
-Task<Result<>> Exchange::send_unsent_up() {
-  const ErrorCode ec = co_await write_upstream(unsent_);
-  if (ec) upload_whole_ = false;
-  unsent_.clear();
-  if (interrupted()) co_return interrupted();
-  if (ec && !ended_by_peer(ec)) co_return ec;
-  co_return Result<>();
+  co_await up_.absorb_answer(rest, to_head_request_, until);
 }
 
 Task<Result<>> Exchange::send_unsent_down() {
@@ -207,10 +202,11 @@ Task<Result<>> Exchange::release_body() {
     if (!told) co_return told;
   }
   body_ = Body::uploading;
-  const ErrorCode ec = co_await write_upstream(down_.early_body().substr(0, early_));
-  if (ec) co_return ec;
-  if (interrupted()) co_return interrupted();
-  start_upload(upload());
+  const std::string_view early = down_.early_body().substr(0, early_);
+  const IoResult written = write_now(up_.stream(), early);
+  up_.sent(written.bytes);
+  if (written.error && !ended_by_peer(written.error)) co_return written.error;
+  start_upload(upload(std::string(early.substr(written.bytes))));
   co_return Result<>();
 }
 
@@ -262,7 +258,8 @@ Result<> Exchange::begin_answer() {
     keep_downstream_ = false;
   }
   ResponseEdit edit;
-  edit.plain = plain_;
+  // HTTP/1.0 knows no codings: not even a HEAD may speak of one.
+  edit.plain = http10_ && head.has(FieldKind::transfer_encoding);
   edit.close = !keep_downstream_ && !switching;
   edit.keep_alive = http10_ && keep_downstream_;
   answer_body_ = BodyScanner(head);
@@ -275,7 +272,7 @@ Result<> Exchange::begin_answer() {
     early = behind.size();
   } else if (!plain_) {
     const Result<std::size_t> taken = answer_body_.scan(behind);
-    if (!taken) return FlowError::upstream_failed;
+    if (!taken) return AnswerFault::chunk;
     early = *taken;
   }
   out.append(behind.substr(0, early));

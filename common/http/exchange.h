@@ -62,7 +62,8 @@ class Exchange {
   [[nodiscard]] bool app_may_compute() const noexcept {
     return upload_whole_ && end_.status != 101;
   }
-  /// After run(): reads what is left of the answer and throws it away, until `until` at the latest.
+  /// After run(): reads what is left of the answer and throws it away, until `until` or a stop of
+  /// the process at the latest.
   [[nodiscard]] Task<> absorb_answer(TimePoint until);
   [[nodiscard]] UpstreamConnection& upstream() noexcept { return up_; }
 
@@ -83,14 +84,14 @@ class Exchange {
   void note_failure(ErrorCode error);
   [[nodiscard]] ExchangeEnd finish();
 
-  [[nodiscard]] Task<Result<>> send_unsent_up();
   [[nodiscard]] Task<Result<>> send_unsent_down();
   [[nodiscard]] Task<Result<>> release_body();
   [[nodiscard]] Task<Result<>> pass_interim();
   [[nodiscard]] Task<Result<>> relay_answer();
   [[nodiscard]] Task<Result<>> tunnel();
   [[nodiscard]] Task<> take_bounce();
-  [[nodiscard]] Task<> upload();
+  /// `unsent`: what goes before the bytes that are still to be read.
+  [[nodiscard]] Task<> upload(std::string unsent);
   [[nodiscard]] Task<> tunnel_up();
   [[nodiscard]] Task<Result<>> read_upstream();
   [[nodiscard]] Task<Result<>> write_downstream(std::string_view bytes);

@@ -2,6 +2,7 @@
 
 #include <boost/asio/write.hpp>
 
+#include "common/http/answer_fault.h"
 #include "common/http/exchange.h"
 #include "common/http/head_parser.h"
 
@@ -33,23 +34,31 @@ void Exchange::start_upload(Task<> task) {
   down_.parts().scope.spawn(std::move(task));
 }
 
-/// Writes all of it, waiting only where the socket takes no more.
+/// Writes all of it, waiting only where the socket takes no more. An upstream that has sent its FIN
+/// may read on: the cancel that makes a read look again then ends no write.
 Task<ErrorCode> Exchange::write_upstream(std::string_view bytes) {
-  const IoResult written = write_now(up_.stream(), bytes);
-  up_.sent(written.bytes);
-  if (written.error) co_return written.error;
-  bytes.remove_prefix(written.bytes);
-  if (bytes.empty()) co_return ErrorCode();
-  const auto [ec, n] = co_await asio::async_write(
-      up_.stream(), asio::buffer(bytes.data(), bytes.size()), UntilEnding(*this), use_tuple);
-  up_.sent(n);
-  if (!ec && n < bytes.size()) co_return asio::error::operation_aborted;
-  co_return ec;
+  for (;;) {
+    const IoResult written = write_now(up_.stream(), bytes);
+    up_.sent(written.bytes);
+    if (written.error) co_return written.error;
+    bytes.remove_prefix(written.bytes);
+    if (bytes.empty()) co_return ErrorCode();
+    const auto [ec, n] = co_await asio::async_write(
+        up_.stream(), asio::buffer(bytes.data(), bytes.size()), UntilEnding(*this), use_tuple);
+    up_.sent(n);
+    bytes.remove_prefix(n);
+    if (bytes.empty()) co_return ErrorCode();
+    if (ending()) co_return asio::error::operation_aborted;
+    if (ec != asio::error::operation_aborted) co_return ec;
+  }
 }
 
-Task<> Exchange::upload() {
+Task<> Exchange::upload(std::string unsent) {
+  ErrorCode lost;
+  if (!unsent.empty()) lost = co_await write_upstream(unsent);
+  if (!lost) upload_whole_ = request_body_.done();
   ReadBuffer& in = down_.in();
-  while (!request_body_.done() && !upload_stopped_ && !interrupted()) {
+  while (!lost && !request_body_.done() && !upload_stopped_ && !interrupted()) {
     if (in.empty()) {
       const ErrorCode ec = co_await down_.read_more();
       if (ec) {
@@ -64,8 +73,8 @@ Task<> Exchange::upload() {
       break_off();
       break;
     }
-    const ErrorCode ec = co_await write_upstream(in.view().substr(0, *taken));
-    if (ec) break;  // the upstream reads no more; its answer may still come
+    lost = co_await write_upstream(in.view().substr(0, *taken));
+    if (lost) break;  // the upstream reads no more; its answer may still come
     in.consume(*taken);
     upload_whole_ = request_body_.done();
   }
@@ -130,7 +139,7 @@ Task<Result<>> Exchange::relay_answer() {
     std::string_view payload = up_.in().view();
     const Result<std::size_t> taken = plain_ ? answer_body_.scan_payload(up_.in().view(), payload)
                                              : answer_body_.scan(up_.in().view());
-    if (!taken) co_return FlowError::upstream_failed;
+    if (!taken) co_return AnswerFault::chunk;
     if (!plain_) payload = payload.substr(0, *taken);
     up_.in().consume(*taken);  // the bytes stay until more are read
     const Result<> written = co_await write_downstream(payload);

@@ -16,15 +16,34 @@ constexpr Duration kReplyTime = 5s;   // for an answer of our own to be taken
 constexpr Duration kLingerTime = 1s;  // for a client to notice that it should stop sending
 constexpr std::size_t kLingerBytes = 512 * 1024;
 
-/// Ends what waits on a stream, and whatever would wait next: a cancel alone can come between two
-/// steps of one write, and be lost.
-void give_up(void* stream) noexcept {
-  ErrorCode ignored;  // it ends either way
-  static_cast<TcpStream*>(stream)->shutdown(tcp::socket::shutdown_both, ignored);
-  cancel_stream(stream);
-}
-
 }  // namespace
+
+/// How long an ending may take, whatever the client does: `time`, or what is left of it when the
+/// process stops. A clock of its own: the request's has been cleared, and a client that has left by
+/// half may leave its last answer unread for ever.
+class ServerConnection::Patience {
+ public:
+  Patience(ServerConnection& connection, Duration time)
+      : connection_(connection),
+        deadline_(connection.parts_.deadlines, &end_stream, &connection.stream_.tcp()),
+        target_(connection.interruption_, &Patience::on_raised, this) {
+    deadline_.set(connection.parts_.clock.now() + time);
+    hurry();
+  }
+
+ private:
+  static void on_raised(void* self) { static_cast<Patience*>(self)->hurry(); }
+
+  void hurry() {
+    if (connection_.interruption_.cause() != Cause::stopped) return;
+    const TimePoint latest = connection_.parts_.clock.now() + kStopTime;
+    deadline_.set(std::min(deadline_.when(), latest));
+  }
+
+  ServerConnection& connection_;
+  Deadline deadline_;
+  Interruption::Target target_;
+};
 
 ServerConnection::ServerConnection(ShardParts& parts, Transport stream)
     : parts_(parts),
@@ -75,7 +94,7 @@ Task<ErrorCode> ServerConnection::read_more() {
 }
 
 Task<Result<>> ServerConnection::read_head(TimePoint idle) {
-  const Interruption::Target target(interruption_, &cancel_stream, &stream_.tcp());
+  const Interruption::Target target(interruption_, &cancel_transport, &stream_);
   if (stream_.handshake_due()) {
     const Result<> secured = co_await handshake();
     if (!secured) co_return secured;
@@ -180,9 +199,7 @@ Task<Result<>> ServerConnection::reply(const LocalReply& answer, bool close) {
     bytes = answer.serialize(true, true, false);
   }
   {
-    // A clock of its own: a client that has left by half may leave this answer unread for ever.
-    Deadline patience(parts_.deadlines, &give_up, &stream_.tcp());
-    patience.set(parts_.clock.now() + kReplyTime);
+    const Patience patience(*this, kReplyTime);
     const auto [ec, n] = co_await stream_.write(asio::buffer(std::as_const(bytes)));
     if (ec) last_ = true;
     if (ec) co_return ec;
@@ -198,8 +215,7 @@ void ServerConnection::close_when_idle() noexcept {
 }
 
 Task<> ServerConnection::linger() {
-  Deadline patience(parts_.deadlines, &give_up, &stream_.tcp());
-  patience.set(parts_.clock.now() + kLingerTime);
+  const Patience patience(*this, kLingerTime);
   ErrorCode ec = co_await stream_.shutdown_send();
   std::size_t read = 0;
   while (!ec && read < kLingerBytes) {
@@ -219,10 +235,8 @@ Task<> ServerConnection::finish() {
     stream_.close_notify_now();
     co_return;
   }
-  const Interruption::Target target(interruption_, &cancel_stream, &stream_.tcp());
-  deadline_.set(parts_.clock.now() + kLingerTime);
+  const Patience patience(*this, kLingerTime);
   co_await stream_.shutdown_send();
-  deadline_.clear();
 }
 
 void ServerConnection::reset() noexcept {

@@ -100,7 +100,8 @@ class ServerConnection {
 
   /// Ends a wait for the next request, so that an idle connection goes when the process drains.
   void close_when_idle() noexcept;
-  /// The program stops: whatever runs here ends now.
+  /// The program stops: whatever runs here ends now, an answer of our own that is being written
+  /// and a polite close within `kStopTime`.
   void stop() noexcept { interruption_.raise(Cause::stopped); }
 
   /// Ends the connection behind its last answer: lingers where that was one of ours, or came before
@@ -119,8 +120,11 @@ class ServerConnection {
 
   static constexpr std::chrono::seconds kHeadTimeout{60};       ///< As Knative's.
   static constexpr std::chrono::seconds kHandshakeTimeout{10};  ///< For the whole TLS handshake.
+  static constexpr std::chrono::milliseconds kStopTime{250};    ///< See stop().
 
  private:
+  class Patience;
+
   /// Closes politely: half-closes, then reads what the client still sends (bounded), so that a
   /// reset does not destroy an answer it has not read yet.
   [[nodiscard]] Task<> linger();

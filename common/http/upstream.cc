@@ -154,12 +154,7 @@ Task<Result<UpstreamPool::Checkout>> UpstreamPool::take(TimePoint deadline,
     co_return Checkout(*this, std::move(fresh));
   }
   if (dialed.error() == asio::error::connection_refused) shortest_close_ = Duration::max();
-  switch (interruption.cause()) {
-    case Cause::left: co_return FlowError::downstream_gone;
-    case Cause::deadline: co_return FlowError::deadline_exceeded;
-    case Cause::stopped: co_return FlowError::draining;
-    case Cause::none: break;
-  }
+  if (interruption.raised()) co_return interruption.error();
   co_return FlowError::upstream_refused;
 }
 

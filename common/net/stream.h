@@ -22,4 +22,12 @@ inline void cancel_stream(void* stream) noexcept {
   static_cast<TcpStream*>(stream)->cancel(ignored);
 }
 
+/// The same, and ends whatever would wait next: a cancel alone can come between two steps of one
+/// operation, and be lost. The connection is of no use afterwards.
+inline void end_stream(void* stream) noexcept {
+  boost::system::error_code ignored;  // it ends either way
+  static_cast<TcpStream*>(stream)->shutdown(tcp::socket::shutdown_both, ignored);
+  cancel_stream(stream);
+}
+
 }  // namespace pilotlight

@@ -28,7 +28,7 @@ Task<ErrorCode> Transport::handshake() {
       handshake_due_ = static_cast<bool>(step.error);
       co_return step.error;
     }
-    const auto [ec] = co_await tcp_.async_wait(awaited(step.need), use_tuple);
+    const ErrorCode ec = co_await wait(awaited(step.need));
     if (ec) co_return ec;
   }
 }
@@ -37,27 +37,36 @@ Task<Transport::Transfer> Transport::read_secure(asio::mutable_buffer room) {
   for (;;) {
     const TlsSession::Step step = tls_->read(room);
     if (step.need == TlsSession::Need::nothing) co_return Transfer(step.error, step.bytes);
-    const auto [ec] = co_await tcp_.async_wait(awaited(step.need), use_tuple);
+    const ErrorCode ec = co_await wait(awaited(step.need));
     if (ec) co_return Transfer(ec, 0);
   }
-}
-
-Task<Transport::Transfer> Transport::write_whole_secure(asio::const_buffer bytes) {
-  co_return co_await write_secure(std::span<const asio::const_buffer>(&bytes, 1));
 }
 
 Task<Transport::Transfer> Transport::write_secure(std::span<const asio::const_buffer> buffers) {
   const std::size_t total = asio::buffer_size(buffers);
   std::size_t sent = 0;
-  while (sent < total) {
+  ErrorCode ec;
+  while (!ec && sent < total) ec = co_await write_record(buffers, sent);
+  co_return Transfer(ec, sent);
+}
+
+Task<ErrorCode> Transport::write_record(std::span<const asio::const_buffer> buffers,
+                                        std::size_t& sent) {
+  for (;;) {
     const TlsSession::Step step = tls_->write(buffers, sent);
     sent += step.bytes;
-    if (step.error) co_return Transfer(step.error, sent);
-    if (step.need == TlsSession::Need::nothing) continue;
-    const auto [ec] = co_await tcp_.async_wait(awaited(step.need), use_tuple);
-    if (ec) co_return Transfer(ec, sent);
+    if (step.need == TlsSession::Need::nothing) co_return step.error;
+    const ErrorCode ec = co_await wait(awaited(step.need));
+    if (ec) co_return ec;
   }
-  co_return Transfer(ErrorCode(), sent);
+}
+
+/// A cancel that comes between the end of the wait and its resumption finds nothing to cancel, but
+/// is seen here.
+Task<ErrorCode> Transport::wait(tcp::socket::wait_type what) {
+  const unsigned cancels_before = cancels_;
+  const auto [ec] = co_await tcp_.async_wait(what, use_tuple);
+  co_return cancels_ == cancels_before ? ec : ErrorCode(asio::error::operation_aborted);
 }
 
 Task<ErrorCode> Transport::shutdown_send() {
@@ -65,7 +74,7 @@ Task<ErrorCode> Transport::shutdown_send() {
     const TlsSession::Step step = tls_->close_notify();
     if (step.error) co_return step.error;  // a FIN alone would look polite to a careless peer
     if (step.need == TlsSession::Need::nothing) break;
-    const auto [ec] = co_await tcp_.async_wait(awaited(step.need), use_tuple);
+    const ErrorCode ec = co_await wait(awaited(step.need));
     if (ec) co_return ec;
   }
   ErrorCode ec;

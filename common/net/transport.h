@@ -55,11 +55,11 @@ class Transport {
   }
 
   /// The same, for as long as `more` allows: it is asked between two steps, as Asio's completion
-  /// conditions are. With TLS it is not asked.
+  /// conditions are.
   template <class Condition>
   [[nodiscard]] Task<Transfer> write(asio::const_buffer bytes, Condition more) {
     if (tls_ == nullptr) return asio::async_write(tcp_, bytes, more, use_tuple);
-    return write_whole_secure(bytes);
+    return write_secure_while(bytes, more);
   }
 
   /// Writes what the socket takes now and never waits; nothing with TLS, where write() does it.
@@ -80,20 +80,44 @@ class Transport {
   /// for the whole.
   void reset_on_close() noexcept;
 
-  /// Ends what waits here, with operation_aborted.
-  void cancel() noexcept { cancel_stream(&tcp_); }
+  /// Ends what waits here, with operation_aborted. With TLS also what has waited and has not been
+  /// told yet that it may go on: it could wait again. A plain write() of many steps needs its
+  /// condition for that.
+  void cancel() noexcept {
+    ++cancels_;
+    cancel_stream(&tcp_);
+  }
 
   /// The connection below: for its addresses, its descriptor and for cancelling.
   [[nodiscard]] TcpStream& tcp() noexcept { return tcp_; }
 
  private:
   [[nodiscard]] Task<Transfer> read_secure(asio::mutable_buffer room);
-  [[nodiscard]] Task<Transfer> write_whole_secure(asio::const_buffer bytes);
   [[nodiscard]] Task<Transfer> write_secure(std::span<const asio::const_buffer> buffers);
+  /// One record of what is behind the first `sent` bytes, to which its bytes are added.
+  [[nodiscard]] Task<ErrorCode> write_record(std::span<const asio::const_buffer> buffers,
+                                             std::size_t& sent);
+  [[nodiscard]] Task<ErrorCode> wait(tcp::socket::wait_type what);
+
+  template <class Condition>
+  [[nodiscard]] Task<Transfer> write_secure_while(asio::const_buffer bytes, Condition more) {
+    std::size_t sent = 0;
+    ErrorCode ec;
+    while (!ec && sent < bytes.size() && more(ec, sent) != 0) {
+      ec = co_await write_record(std::span<const asio::const_buffer>(&bytes, 1), sent);
+    }
+    co_return Transfer(ec, sent);
+  }
 
   TcpStream tcp_;
   std::unique_ptr<TlsSession> tls_;  // null: plain TCP
+  unsigned cancels_ = 0;
   bool handshake_due_ = false;
 };
+
+/// The same for a Transport, where there may be TLS: the callback of an Interruption::Target.
+inline void cancel_transport(void* transport) noexcept {
+  static_cast<Transport*>(transport)->cancel();
+}
 
 }  // namespace pilotlight

@@ -21,6 +21,6 @@ def app():
 @pytest.fixture(scope="module")
 def sidecar(app):
     """One sidecar in front of `app`; every test of the file leaves it as it was."""
-    sidecar = Sidecar(app.port, concurrency=1)
+    sidecar = Sidecar(app.port, free_ports=True, CONTAINER_CONCURRENCY="1")
     yield sidecar
-    sidecar.stop()
+    sidecar.end()

@@ -24,10 +24,11 @@ class Guarded:
 
     def __init__(self, timeout_seconds):
         self.app = HeldApp()
-        self.sidecar = Sidecar(self.app.port, concurrency=1, timeout_seconds=timeout_seconds,
-                               env={"PILOTLIGHT_LOG_LEVEL": "error"})
-        wait_for("the app to be found ready", lambda: self.sidecar.probe() == 200)
-        assert self.sidecar.ask(HOP).endswith(b"/free")
+        self.sidecar = Sidecar(self.app.port, free_ports=True, CONTAINER_CONCURRENCY="1",
+                               REVISION_TIMEOUT_SECONDS=str(timeout_seconds),
+                               PILOTLIGHT_LOG_LEVEL="error")
+        wait_for("the app to be found ready", lambda: self.sidecar.probe().status == 200)
+        assert self.sidecar.ask_raw(HOP).endswith(b"/free")
         self.descriptors = self.sidecar.descriptors()  # with one idle connection to the app
         self.resident = self.sidecar.resident_kib()
 
@@ -35,12 +36,12 @@ class Guarded:
         return self.sidecar.resident_kib() - self.resident
 
     def assert_as_before(self):
-        assert self.sidecar.process.poll() is None, "it died: " + "".join(self.sidecar.lines)
+        assert self.sidecar.process.poll() is None, "it died: " + self.sidecar.output
         self.app.release()
         # A hop is never queued: it is served only if the permit is free right now.
-        wait_for("the permit", lambda: self.sidecar.ask(HOP).endswith(b"/free"))
+        wait_for("the permit", lambda: self.sidecar.ask_raw(HOP).endswith(b"/free"))
         for _ in range(20):
-            assert self.sidecar.ask(HOP).endswith(b"/free")
+            assert self.sidecar.ask_raw(HOP).endswith(b"/free")
         wait_for("descriptors to be closed",
                  lambda: self.sidecar.descriptors() <= self.descriptors)
         wait_for("the load to end", lambda: self.sidecar.load().get(2, 0) == 0)
@@ -53,7 +54,7 @@ def guard(timeout_seconds):
     try:
         guarded.assert_as_before()
     finally:
-        code = guarded.sidecar.stop()
+        code = guarded.sidecar.end()
         guarded.app.close()
     assert code in (0, 1), "the sidecar did not end by itself"
 
@@ -91,7 +92,7 @@ def test_slow_heads_and_bodies_starve_nobody(guarded):
         for connection in heads:
             connection.send(b"x")
         begun = time.monotonic()
-        assert guarded.sidecar.ask(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        assert guarded.sidecar.ask_raw(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
         assert time.monotonic() - begun < 2
     # The first of these gets the permit and holds it, as its clocks allow; the others are refused.
     for connection in bodies:
@@ -124,7 +125,7 @@ def cpu_ticks(pid):
 
 def test_a_hundred_thousand_connections_come_and_go(guarded):
     """Opened and closed, half of them with a reset, as many at once as a batch holds."""
-    batch, port = 500, guarded.sidecar.serving
+    batch, port = 500, guarded.sidecar.main
     begun = time.monotonic()
     for number in range(100_000 // batch):
         connections = []
@@ -168,7 +169,7 @@ def test_a_half_closed_client_has_left(guarded):
             wait_for("the app to run it", lambda: guarded.app.running == 1)
             connection.shutdown(socket.SHUT_WR)
             read_to_end(connection)
-            wait_for("the permit", lambda: guarded.sidecar.ask(HOP).endswith(b"/free"), seconds=2)
+            wait_for("the permit", lambda: guarded.sidecar.ask_raw(HOP).endswith(b"/free"), seconds=2)
     with guarded.sidecar.connect() as connection:
         connection.shutdown(socket.SHUT_WR)
         assert read_to_end(connection) == b""
@@ -230,13 +231,13 @@ def test_a_client_that_leaves_in_any_state(guarded, rudely):
             state(guarded, connection)
             leave(connection, rudely)
             wait_for(f"the permit after {state.__name__}",
-                     lambda: guarded.sidecar.ask(HOP).endswith(b"/free"), seconds=3)
+                     lambda: guarded.sidecar.ask_raw(HOP).endswith(b"/free"), seconds=3)
 
 
 def refused(sidecar):
     """Whether there is no place in the queue; if there is, it is taken for a moment only."""
     with contextlib.suppress(TimeoutError):
-        return b" 503 " in sidecar.ask(GET[:-2] + b"Connection: close\r\n\r\n", timeout=0.2)
+        return b" 503 " in sidecar.ask_raw(GET[:-2] + b"Connection: close\r\n\r\n", timeout=0.2)
 
 
 @pytest.mark.parametrize("rudely", (True, False), ids=("reset", "close"))
@@ -277,11 +278,11 @@ def test_a_flood_of_pipelined_requests_is_bounded(hurried, kind):
         for _ in range(3):
             connection = stack.enter_context(socket.socket())
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            connection.connect(sidecar.serving)
+            connection.connect(sidecar.main)
             connection.settimeout(0.1)
             send_all(connection, FLOODS[kind] * 50_000)
         wait_for("the flood", lambda: sidecar.descriptors() >= hurried.descriptors + 3)
         assert hurried.grown_kib() < 8 * 1024
         wait_for("the flood to be cut off",
                  lambda: sidecar.descriptors() <= hurried.descriptors + 1, seconds=15)
-        wait_for("the permit", lambda: sidecar.ask(HOP).endswith(b"/free"), seconds=2)
+        wait_for("the permit", lambda: sidecar.ask_raw(HOP).endswith(b"/free"), seconds=2)

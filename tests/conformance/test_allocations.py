@@ -37,9 +37,10 @@ class Counted:
     def __init__(self, folder, concurrency):
         self.file = folder / "allocations"
         self.app = HeldApp()
-        self.sidecar = Sidecar(self.app.port, concurrency=concurrency, env={
-            "LD_PRELOAD": str(COUNTER), "PILOTLIGHT_ALLOCATIONS": str(self.file),
-            "PILOTLIGHT_LOG_LEVEL": "error"})
+        self.sidecar = Sidecar(
+            self.app.port, free_ports=True, CONTAINER_CONCURRENCY=str(concurrency),
+            LD_PRELOAD=str(COUNTER), PILOTLIGHT_ALLOCATIONS=str(self.file),
+            PILOTLIGHT_LOG_LEVEL="error")
 
     def allocations(self):
         return struct.unpack("QQ", self.file.read_bytes())[0]
@@ -50,7 +51,7 @@ class Counted:
             file.write(struct.pack("Q", on))
 
     def stop(self):
-        self.sidecar.stop()
+        self.sidecar.end()
         self.app.close()
 
 
@@ -83,7 +84,7 @@ def test_a_warm_request_allocates_nothing(tmp_path, shape, concurrency):
         exchange(connections, *SHAPES[shape], rounds=REQUESTS // AT_ONCE)
         counted.trace(0)
         seconds, spent = time.monotonic() - begun, counted.allocations() - before
-        print("".join(counted.sidecar.lines))
+        print(counted.sidecar.output)
         # What a request allocates shows 10,000 times. Asio's cache of coroutine frames still grows
         # by a frame now and then, whenever more of one size are needed at once than ever before.
         assert spent <= REQUESTS // 1000, f"{spent} for {REQUESTS} requests in {seconds:.1f} s"

@@ -109,7 +109,7 @@ def test_request(sidecar, app, case, mode, piecewise):
     assert [f"{method} {target} {size}" for method, target, size in app.requests] == forwarded
     if chunk_case(case):
         # Its head may have gone on. This waits for the permit, so until the app is done with it.
-        assert sidecar.ask(b"GET /next HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        assert sidecar.ask_raw(b"GET /next HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
     elif not forwarded:
         assert app.bytes == 0, "the app was sent a part of what was refused"
 
@@ -145,7 +145,7 @@ def test_response(sidecar, app, case):
             connection.sendall(b"GET /next HTTP/1.1\r\nHost: a\r\n\r\n")
             assert read_answer(reader)[::2] == (200, b"GET /next 0")
         assert reader.data == b""
-    answer = sidecar.ask(b"GET /other HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    answer = sidecar.ask_raw(b"GET /other HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
     assert answer.endswith(b"\r\n\r\nGET /other 0"), "another client got the rest"
 
 

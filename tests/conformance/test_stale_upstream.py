@@ -55,7 +55,7 @@ AGES = (
 def through_all_ages(timeout, width, pauses, failures):
     app = HeldApp()
     app.idle_seconds = timeout
-    sidecar = Sidecar(app.port, env={"PILOTLIGHT_LOG_LEVEL": "error"})
+    sidecar = Sidecar(app.port, free_ports=True, PILOTLIGHT_LOG_LEVEL="error")
     burst = Burst(sidecar, app, width)
     try:
         burst.run()
@@ -98,7 +98,7 @@ def test_before_it_only_what_the_app_took_can_fail():
     for _ in range(12):
         with contextlib.closing(HeldApp()) as app:
             app.idle_seconds = 0.3
-            sidecar = Sidecar(app.port, env={"PILOTLIGHT_LOG_LEVEL": "error"})
+            sidecar = Sidecar(app.port, free_ports=True, PILOTLIGHT_LOG_LEVEL="error")
             burst = Burst(sidecar, app, 50)
             try:
                 burst.run()
@@ -122,10 +122,10 @@ def restarting(request):
     apps = [app]
     # With a period a probe is one try; without, it waits for the app as Knative's does.
     probe = {"tcpSocket": {"port": app.port, "host": "127.0.0.1"}, "periodSeconds": 1}
-    sidecar = Sidecar(app.port, concurrency=1, timeout_seconds=4,
-                      env={"PILOTLIGHT_APP_DOWN": request.param, "PILOTLIGHT_LOG_LEVEL": "error",
-                           "SERVING_READINESS_PROBE": json.dumps(probe)})
-    wait_for("readiness", lambda: sidecar.probe() == 200)
+    sidecar = Sidecar(app.port, free_ports=True, CONTAINER_CONCURRENCY="1",
+                      REVISION_TIMEOUT_SECONDS="4", PILOTLIGHT_APP_DOWN=request.param,
+                      PILOTLIGHT_LOG_LEVEL="error", SERVING_READINESS_PROBE=json.dumps(probe))
+    wait_for("readiness", lambda: sidecar.probe().status == 200)
 
     def start():
         apps.append(HeldApp(app.port))
@@ -150,16 +150,16 @@ def test_an_app_that_is_down_is_502_at_once(restarting):
     end = time.monotonic() + 2
     while time.monotonic() < end:
         begun = time.monotonic()
-        assert status_of(sidecar.ask(CLOSE)) == 502
-        assert b"Pilotlight-Not-Started: not-ready\r\n" in sidecar.ask(HOP)
-        assert sidecar.probe() == 503, "the probe tells the truth"
+        assert status_of(sidecar.ask_raw(CLOSE)) == 502
+        assert b"Pilotlight-Not-Started: not-ready\r\n" in sidecar.ask_raw(HOP)
+        assert sidecar.probe().status == 503, "the probe tells the truth"
         assert time.monotonic() - begun < 1
         time.sleep(0.1)
     start()
-    wait_for("readiness", lambda: sidecar.probe() == 200, seconds=1)
-    wait_for("hops to be taken", lambda: status_of(sidecar.ask(HOP)) == 200, seconds=1)
+    wait_for("readiness", lambda: sidecar.probe().status == 200, seconds=1)
+    wait_for("hops to be taken", lambda: status_of(sidecar.ask_raw(HOP)) == 200, seconds=1)
     for _ in range(20):
-        assert status_of(sidecar.ask(CLOSE)) == 200
+        assert status_of(sidecar.ask_raw(CLOSE)) == 200
 
 
 @pytest.mark.parametrize("restarting", ["wait"], indirect=True)
@@ -169,15 +169,15 @@ def test_by_configuration_requests_wait_for_the_app(restarting):
     answers = []
 
     def ask():
-        answers.append((status_of(sidecar.ask(CLOSE)), time.monotonic()))
+        answers.append((status_of(sidecar.ask_raw(CLOSE)), time.monotonic()))
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:
         thread.start()
     end = time.monotonic() + 2
     while time.monotonic() < end:
-        assert sidecar.probe() == 503
-        assert b"Pilotlight-Not-Started: not-ready\r\n" in sidecar.ask(HOP), "a hop goes elsewhere"
+        assert sidecar.probe().status == 503
+        assert b"Pilotlight-Not-Started: not-ready\r\n" in sidecar.ask_raw(HOP), "a hop goes elsewhere"
         assert not answers
         time.sleep(0.1)
     begun = time.monotonic()
@@ -186,7 +186,7 @@ def test_by_configuration_requests_wait_for_the_app(restarting):
         thread.join()
     assert [status for status, _ in answers] == [200] * 8
     assert max(when for _, when in answers) - begun < 1
-    assert sidecar.probe() == 200
+    assert sidecar.probe().status == 200
 
 
 @pytest.mark.parametrize("restarting", ["wait"], indirect=True)
@@ -197,7 +197,7 @@ def test_a_wait_for_the_app_ends_with_the_deadline_and_with_the_client(restartin
         leaver.sendall(CLOSE)
         time.sleep(0.2)
     begun = time.monotonic()
-    assert status_of(sidecar.ask(CLOSE)) == 504
+    assert status_of(sidecar.ask_raw(CLOSE)) == 504
     assert 3.5 < time.monotonic() - begun < 6
     start()
-    wait_for("the app and the permit", lambda: status_of(sidecar.ask(HOP)) == 200, seconds=1)
+    wait_for("the app and the permit", lambda: status_of(sidecar.ask_raw(HOP)) == 200, seconds=1)

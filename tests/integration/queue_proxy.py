@@ -10,10 +10,12 @@ def free_port(address="127.0.0.1"):
         return probe.getsockname()[1]
 
 
-def own_address():
-    """A loopback address that no other test of this machine uses: its low bytes are our pid."""
+def own_address(index=0):
+    """A loopback address that no other test of this machine uses: its low bytes are our pid.
+    `index`: up to ten of them."""
     pid = os.getpid()
-    return f"127.{90 + (pid >> 16) % 10}.{pid >> 8 & 255}.{max(pid & 255, 2)}"
+    second = 90 + 10 * (index % 10) + (pid >> 16) % 10
+    return f"127.{second}.{pid >> 8 & 255}.{max(pid & 255, 2)}"
 
 
 def environment(user_port, address, **changes):

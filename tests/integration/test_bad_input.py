@@ -163,3 +163,11 @@ def test_every_program_says_what_it_is_and_refuses_nonsense():
         nonsense = run(*arguments, "--no-such-flag", binary=BIN / name)
         assert nonsense.returncode == 78, (name, nonsense)
         assert "no-such-flag" in nonsense.stderr, (name, nonsense)
+
+
+def test_the_shim_explains_itself_and_takes_no_arguments():
+    shim = BIN / "pilotlight-shim"
+    helped = run("--help", binary=shim)
+    assert helped.returncode == 0 and "pilotlight up" in helped.stdout
+    nonsense = run("--no-such-flag", binary=shim)
+    assert nonsense.returncode == 78 and "no-such-flag" in nonsense.stderr, nonsense

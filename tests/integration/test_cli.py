@@ -129,6 +129,19 @@ def test_commands_without_an_up_say_so(state_dir):
         assert str(state_dir) in done.stderr, (command, done)
 
 
+def test_the_logs_outlive_the_up(start):
+    script = 'echo "hello from $K_REVISION on stdout"; exec echo-server'
+    up = start(echo_service(command=("/bin/sh",), args=("-c", script)))
+    wait_for("the app's line", lambda: "hello from" in run("logs", "echo", state_dir=up.state_dir).stdout)
+    assert run("down", state_dir=up.state_dir).returncode == 0
+    logs = run("logs", "echo", state_dir=up.state_dir)
+    assert logs.returncode == 0, logs
+    assert "hello from echo-00001 on stdout" in logs.stdout
+    assert run("logs", "default/echo", state_dir=up.state_dir).stdout == logs.stdout
+    unknown = run("logs", "ech", state_dir=up.state_dir)
+    assert unknown.returncode == 1 and "ech" in unknown.stderr
+
+
 def test_an_address_that_others_reach_is_said_loudly(start):
     up = start(SLEEPY, listen="0.0.0.0:0")
     wait_for("the warning", lambda: "0.0.0.0" in up.output)

@@ -6,10 +6,8 @@ import asyncio
 import importlib.util
 import json
 import re
-import signal
 import socket
 import subprocess
-import threading
 import time
 
 import pytest
@@ -18,38 +16,9 @@ from harness import ROOT, TEST_FOLDER, wait_for
 from http1 import Connection, ask, ask_now
 from queue_proxy import environment, free_port, own_address
 from sidecar import App, Sidecar, run_proxy
+from sidecar_fixtures import app, in_background, start
 
 PROMETHEUS = json.dumps({"requestMetrics": {"protocol": "prometheus"}})
-
-
-@pytest.fixture
-def app():
-    app = App()
-    yield app
-    app.stop()
-
-
-@pytest.fixture
-def start(app):
-    """start(NAME=value, ...) -> a Sidecar in front of the app, ready."""
-    started = []
-
-    def start_sidecar(ready=True, user_port=None, **changes):
-        sidecar = Sidecar(user_port or app.port, **changes)
-        started.append(sidecar)
-        return sidecar.wait_ready() if ready else sidecar
-
-    yield start_sidecar
-    for sidecar in started:
-        sidecar.stop()
-
-
-def in_background(call):
-    """Runs it on a thread; the result is in the returned list when it has ended."""
-    result = []
-    thread = threading.Thread(target=lambda: result.append(call()), daemon=True)
-    thread.start()
-    return thread, result
 
 
 # --- the environment ---
@@ -360,7 +329,7 @@ def test_metrics_are_off_unless_asked_for_and_can_be_moved(start):
     moved = start(OBSERVABILITY_CONFIG=PROMETHEUS, METRICS_PROMETHEUS_PORT="9191")
     assert "pilotlight_proxy_ready" in moved.metrics(port=9191)
     moved.stop()
-    ours = start(PILOTLIGHT_METRICS_LISTEN=f"{own_address()}:9292")
+    ours = start(PILOTLIGHT_METRICS_LISTEN="{address}:9292")
     assert ours.metrics(port=9292)["pilotlight_proxy_ready"] == 1
 
 
@@ -399,54 +368,10 @@ def test_a_template_of_ones_own_and_probes_when_asked_for(start):
 def test_a_log_that_nobody_reads_stops_no_request(start):
     reader, writer = socket.socketpair()
     with reader, writer:
-        sidecar = start(stdout=writer, PILOTLIGHT_METRICS_LISTEN=f"{own_address()}:9091",
+        sidecar = start(stdout=writer, PILOTLIGHT_METRICS_LISTEN="{address}:9091",
                         OBSERVABILITY_CONFIG=json.dumps({
                             "enableRequestLog": True,
                             "requestLogTemplate": "x" * 60000 + "{{.Request.Method}}"}))
         for _ in range(120):
             assert sidecar.ask().status == 200
         assert sidecar.metrics()["pilotlight_proxy_request_log_dropped_total"] > 0
-
-
-# --- the end ---
-
-def test_a_hook_without_a_signal_is_called_off_after_a_second(start):
-    sidecar = start()
-    thread, result = in_background(
-        lambda: ask_now(sidecar.admin, "iris", "/wait-for-drain", method="POST"))
-    failed = wait_for("probes to fail", lambda: (
-        answer := sidecar.probe()).status == 503 and answer)
-    assert failed.body == b"shutting down\n"
-    assert sidecar.ask().status == 200, "users are still served"
-    thread.join(5)
-    assert (result[0].status, result[0].body) == (200, b"")
-    assert sidecar.probe().status == 200, "probes recover"
-
-
-def test_a_signal_drains_what_runs_and_what_still_comes(start):
-    sidecar = start()
-    begun = time.monotonic()
-    running, result = in_background(lambda: sidecar.ask("/?sleep=1000"))
-    time.sleep(0.2)
-    sidecar.signal()
-    hook, hooked = in_background(lambda: ask_now(sidecar.admin, "iris", "/wait-for-drain", 60))
-    wait_for("probes to fail", lambda: sidecar.probe().status == 503)
-    assert sidecar.ask().status == 200
-    late = time.monotonic()
-    running.join(10)
-    assert result[0].status == 200
-    assert sidecar.wait(45) == 0
-    assert 29.5 < time.monotonic() - late < 34, "30 quiet seconds after the last user request"
-    hook.join(5)
-    assert hooked and hooked[0].status == 200
-    assert time.monotonic() - begun < 40
-
-
-def test_a_second_signal_ends_it_at_once_with_one(start):
-    sidecar = start()
-    in_background(lambda: sidecar.ask("/?sleep=5000"))
-    time.sleep(0.2)
-    sidecar.signal()
-    wait_for("the drain", lambda: sidecar.probe().status == 503)
-    sidecar.signal(signal.SIGINT)
-    assert sidecar.wait(3) == 1

@@ -9,7 +9,8 @@ import time
 import pytest
 
 from harness import wait_for
-from tls_world import App, Authority, Client, Secret, Sidecar, curl, handshake, listens
+from sidecar import Sidecar
+from tls_world import App, Authority, Client, Secret, curl, handshake, listens
 
 RELOADED = "Certificate and/or key have changed on disk and were reloaded."
 
@@ -32,20 +33,22 @@ def secret(tmp_path):
 
 
 @pytest.fixture
-def start(app, authority, secret, tmp_path):
+def start(app, authority, secret):
     """Starts sidecars with a certificate mounted."""
     started = []
 
     def start_one(wait=True, certificate=True, **settings):
         if certificate:
             secret.update(*authority.issue("first"))
-        one = Sidecar(app.port, tmp_path / f"sidecar-{len(started)}.log",
-                      PILOTLIGHT_TLS_DIR=str(secret.folder), **settings)
+        # No probe: the tests count the connections that requests make.
+        one = Sidecar(app.port, wait=wait, **{
+            "REVISION_TIMEOUT_SECONDS": "60", "SERVING_READINESS_PROBE": None,
+            "PILOTLIGHT_TLS_DIR": str(secret.folder), **settings})
         started.append(one)
-        return one.wait_until_serving() if wait else one
+        return one
     yield start_one
     for one in started:
-        one.kill()
+        one.stop()
 
 
 # --- what is negotiated ---
@@ -58,7 +61,7 @@ def test_only_tls_1_3_by_default_and_the_plain_port_stays_open(start, authority,
     assert facts["Verification"] == "OK"
     assert handshake(sidecar, authority, "-tls1_2") is None
     assert Client(sidecar, authority).ask("/over-tls") == b"you asked for /over-tls"
-    with socket.create_connection((sidecar.host, sidecar.PORT), timeout=30) as plain:
+    with socket.create_connection(sidecar.main, timeout=30) as plain:
         plain.sendall(b"GET /plain HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         assert b"200 OK" in plain.recv(65536)
 
@@ -117,13 +120,13 @@ def test_unknown_names_are_start_up_problems(start, name, value):
 
 def test_without_a_certificate_there_is_no_tls_port_and_no_memory_for_it(start, authority):
     without = start(certificate=False)
-    assert not listens(without.host, without.TLS_PORT)
-    assert without.resident_bytes() <= 6 << 20
+    assert not listens(*without.tls)
+    assert without.resident_kib() <= 6 << 10
     with_tls = start()
-    assert listens(with_tls.host, with_tls.TLS_PORT)
+    assert listens(*with_tls.tls)
     client = Client(with_tls, authority)
     assert client.ask("/") == b"you asked for /"
-    assert with_tls.resident_bytes() <= 10 << 20
+    assert with_tls.resident_kib() <= 10 << 10
 
 
 def test_a_broken_certificate_at_the_start_ends_it_by_name(start, secret, authority):
@@ -202,13 +205,13 @@ def test_a_cut_answer_ends_without_one(start, authority, path):
     assert not notified
     # curl does not insist on a close_notify: only a reset tells it.
     assert curl(sidecar, authority, path).returncode != 0
-    plain = subprocess.run(["curl", "-sS", f"http://{sidecar.host}:{sidecar.PORT}{path}"],
+    plain = subprocess.run(["curl", "-sS", f"http://{sidecar.address}:8012{path}"],
                            capture_output=True, timeout=60)
     assert plain.returncode != 0
 
 
 def test_a_client_that_leaves_gives_its_permit_back(start, authority, app):
-    sidecar = start(concurrency=1)
+    sidecar = start(CONTAINER_CONCURRENCY="1")
     first = Client(sidecar, authority)
     first.send("/hold")
     wait_for("the app to hold a request", lambda: app.requests == 1)
@@ -224,17 +227,17 @@ def test_a_client_that_leaves_gives_its_permit_back(start, authority, app):
 
 def test_plain_http_on_the_tls_port_is_told_so(start):
     sidecar = start()
-    with socket.create_connection((sidecar.host, sidecar.TLS_PORT), timeout=30) as plain:
+    with socket.create_connection(sidecar.tls, timeout=30) as plain:
         plain.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         assert plain.recv(65536).startswith(b"HTTP/1.0 400 Bad Request\r\n")
 
 
 def test_a_handshake_has_ten_seconds_and_holds_no_permit(start, authority):
-    sidecar = start(concurrency=1)
+    sidecar = start(CONTAINER_CONCURRENCY="1")
     slow = {}
     openings = {"silent": b"", "half a hello": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc"}
     for name, opening in openings.items():
-        slow[name] = socket.create_connection((sidecar.host, sidecar.TLS_PORT), timeout=30)
+        slow[name] = socket.create_connection(sidecar.tls, timeout=30)
         slow[name].sendall(opening)
     begun = time.monotonic()
     for index in range(20):
@@ -248,7 +251,7 @@ def test_it_drains_with_connections_open(start, authority):
     sidecar = start()
     client = Client(sidecar, authority)
     assert client.ask("/") == b"you asked for /"
-    silent = socket.create_connection((sidecar.host, sidecar.TLS_PORT), timeout=30)
+    silent = socket.create_connection(sidecar.tls, timeout=30)
     sidecar.process.terminate()
     assert sidecar.process.wait(60) == 0
     assert client.read_to_the_end() == (b"", True)
@@ -260,7 +263,7 @@ def test_it_drains_with_connections_open(start, authority):
 
 def probe_status(sidecar):
     """What kubelet is told."""
-    with socket.create_connection((sidecar.host, sidecar.PORT), timeout=30) as probe:
+    with socket.create_connection(sidecar.main, timeout=30) as probe:
         probe.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: kube-probe/1.30\r\n"
                       b"K-Network-Probe: queue\r\nConnection: close\r\n\r\n")
         return int(probe.recv(65536).split()[1])

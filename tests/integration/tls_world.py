@@ -1,15 +1,11 @@
-"""What the tests of the TLS port need: a sidecar in front of an app that the test plays,
-certificates, and clients that show how a connection ended."""
+"""What the tests of the TLS port need: an app that the test plays, certificates, and clients that
+show how a connection ended."""
 import http.server
 import os
-import random
 import socket
 import ssl
 import subprocess
 import threading
-
-from harness import BIN, wait_for
-from queue_proxy import environment
 
 
 class App(http.server.ThreadingHTTPServer):
@@ -91,46 +87,6 @@ class AppHandler(http.server.BaseHTTPRequestHandler):
         self.answer(b"held")
 
 
-class Sidecar:
-    """A running pilotlight-proxy on a loopback address of its own, so that its ports are free."""
-    PORT = 8012
-    TLS_PORT = 8112
-    ADMIN_PORT = 8022
-
-    def __init__(self, app_port, log, concurrency=0, **changes):
-        self.host = "127." + ".".join(str(random.randint(2, 250)) for _ in range(3))
-        self.log = log
-        settings = {  # no probe: the tests count the connections that requests make
-            "CONTAINER_CONCURRENCY": str(concurrency), "REVISION_TIMEOUT_SECONDS": "60",
-            "SERVING_READINESS_PROBE": None, **changes}
-        self.environment = environment(app_port, self.host, **settings)
-        with log.open("wb") as output:
-            self.process = subprocess.Popen([BIN / "pilotlight-proxy"], env=self.environment,
-                                            stdout=output, stderr=output)
-
-    @property
-    def output(self):
-        return self.log.read_text(errors="replace")
-
-    def wait_until_serving(self):
-        def serving():
-            assert self.process.poll() is None, f"the sidecar ended:\n{self.output}"
-            return listens(self.host, self.ADMIN_PORT)  # bound behind those for requests
-        wait_for("the sidecar to listen", serving)
-        return self
-
-    def resident_bytes(self):
-        with open(f"/proc/{self.process.pid}/status") as status:
-            for line in status:
-                if line.startswith("VmRSS:"):
-                    return int(line.split()[1]) * 1024
-        raise AssertionError("no VmRSS")
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-
-
 def listens(host, port):
     try:
         socket.create_connection((host, port), timeout=5).close()
@@ -202,7 +158,7 @@ class Client:
     def __init__(self, sidecar, authority):
         context = ssl.create_default_context(cafile=authority.certificate)
         context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF  # Python ignores it by default
-        plain = socket.create_connection((sidecar.host, sidecar.TLS_PORT), timeout=30)
+        plain = socket.create_connection(sidecar.tls, timeout=30)
         self.tls = context.wrap_socket(plain, server_hostname="localhost",
                                        suppress_ragged_eofs=False)
         self.pending = b""
@@ -255,7 +211,7 @@ class Client:
 
 def handshake(sidecar, authority, *options):
     """What `openssl s_client` says about one handshake, by the names it gives; None if refused."""
-    done = openssl("s_client", "-connect", f"{sidecar.host}:{sidecar.TLS_PORT}", "-brief",
+    done = openssl("s_client", "-connect", "%s:%s" % sidecar.tls, "-brief",
                    "-CAfile", authority.certificate, "-verify_return_error", *options)
     if done.returncode != 0:
         return None
@@ -265,5 +221,5 @@ def handshake(sidecar, authority, *options):
 def curl(sidecar, authority, path, *options):
     return subprocess.run(
         ["curl", "--silent", "--show-error", "--cacert", authority.certificate, "--max-time", "60",
-         "--connect-to", f"localhost:8112:{sidecar.host}:{sidecar.TLS_PORT}", *options,
+         "--connect-to", "localhost:8112:%s:%s" % sidecar.tls, *options,
          f"https://localhost:8112{path}"], capture_output=True, timeout=90)

@@ -1,11 +1,6 @@
 // The three clocks of a request on real sockets under simulated time.
 
-#include <deque>
-
-#include <gtest/gtest.h>
-
-#include "proxy/pipeline.h"
-#include "tests/support/loopback.h"
+#include "tests/proxy/sidecar_fixture.h"
 
 namespace pilotlight::proxy {
 namespace {
@@ -13,51 +8,32 @@ namespace {
 using namespace std::chrono_literals;
 using test::RawClient;
 
-constexpr std::string_view kGet = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 constexpr std::string_view kHead = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n";
 constexpr std::string_view kUpgrade =
     "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n";
 constexpr std::string_view kSwitched =
     "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n";
 
-/// A pipeline with a total of 60 s, a response-start of 10 s and an idle clock of 5 s, each as far
-/// as the test asks for it.
-class ClocksTest : public ::testing::Test, protected ReadinessListener, protected TrafficListener {
+/// A sidecar under simulated time, with the clocks that the test asks for.
+class ClocksTest : public SidecarFixture {
  protected:
+  ClocksTest() : SidecarFixture(8, Time::simulated) {}
+
   void start(http::RequestClocks clocks, std::uint32_t limit = 8) {
     admission_.set_limit(limit);
     Pipeline::Params params;
     params.clocks = clocks;
-    pipeline_.emplace(Pipeline::Parts{shard_.parts, admission_, app_pool_, meter_, readiness_,
-                                      fence_, *this, observer_},
-                      params);
-    ASSERT_TRUE(front_.bind(tcp::endpoint(asio::ip::address_v4::loopback(), 0), false));
-    shard_.scope.spawn(front_.run());
+    open(params);
   }
-  void TearDown() override {
-    clients_.clear();
-    front_.close();
-    pipeline_->stop();
-    // The app's grace for closing its side is simulated time as well.
-    EXPECT_TRUE(until([this] {
-      shard_.sim.advance(10ms);
-      return pipeline_->connections() == 0;
-    }));
-    EXPECT_EQ(admission_.in_flight(), 0u);
-    EXPECT_EQ(meter_.in_flight(), 0u);
-    app_pool_.clear();
-  }
-
-  void app_ready(Duration, Duration) override {}
-  void app_lost() override {}
-  void became_idle() override {}
+  void TearDown() override { close(); }
+  // The app's grace for closing its side is simulated time as well.
+  void pass_time() override { shard_.sim.advance(10ms); }
 
   RawClient& client(std::string_view bytes) {
-    RawClient& c = clients_.emplace_back(shard_, front_.local());
+    RawClient& c = SidecarFixture::client();
     c.send(bytes);
     return c;
   }
-  [[nodiscard]] bool until(const std::function<bool()>& done) { return shard_.run_until(done); }
   /// Moves time; what it makes happen on sockets is then waited for.
   void pass(Duration time) { shard_.sim.advance(time); }
 
@@ -68,21 +44,6 @@ class ClocksTest : public ::testing::Test, protected ReadinessListener, protecte
     pass(100ms);
     return until([&] { return c.ended(); });
   }
-
-  test::LoopbackShard shard_{test::LoopbackShard::Time::simulated};
-  test::FakeServer app_{shard_};
-  DrainFence fence_{DrainFence::Params()};
-  Admission admission_{shard_.clock, {.limit = 8, .queue_depth = 8}};
-  http::UpstreamPool app_pool_{shard_.parts, {.address = app_.address(), .idle_limit = 8}};
-  ConcurrencyMeter meter_{shard_.clock.now()};
-  SocketProber prober_{shard_.parts};
-  Readiness readiness_{shard_.clock, shard_.scope, prober_, {}, *this};
-  Observer observer_{nullptr};
-  std::optional<Pipeline> pipeline_;
-  Listener front_{shard_.loop.get_executor(), shard_.clock, [this](TcpStream stream) {
-                    shard_.scope.spawn(pipeline_->serve(std::move(stream)));
-                  }};
-  std::deque<RawClient> clients_;
 };
 
 TEST_F(ClocksTest, TheTotalEndsARequestThatWasNotAnswered) {

@@ -53,8 +53,7 @@ TEST_F(PipelineTest, AnEarlyAnswerToAnUploadIsNotDestroyedByAReset) {
 TEST_F(PipelineTest, APermitThatIsHeldUntilAnsweredOutlivesAnAnswerThatHasBegun) {
   Pipeline::Params holding = params();
   holding.hold_permit_until_answered = true;
-  Pipeline pipeline(
-      {shard_.parts, admission_, app_pool_, meter_, readiness_, fence_, *this, observer_}, holding);
+  Pipeline pipeline(parts(app_pool_), holding);
   Listener front(shard_.loop.get_executor(), shard_.clock,
                  [&](TcpStream stream) { shard_.scope.spawn(pipeline.serve(std::move(stream))); });
   ASSERT_TRUE(front.bind(tcp::endpoint(asio::ip::address_v4::loopback(), 0), false));
@@ -133,6 +132,20 @@ TEST_F(PipelineTest, TheAnswerToHeadHasNoBodyWhateverItsFieldsSay) {
   app_.send(0, kOk);
   ASSERT_TRUE(until([&] { return c.received() == head + std::string(kOk); }));
   EXPECT_EQ(app_.accepted(), 1u);
+}
+
+TEST_F(PipelineTest, AnOldClientIsNotToldOfATransferCodingEvenWhereThereIsNoBody) {
+  for (const std::string request : {"HEAD / HTTP/1.0\r\n\r\n", "GET / HTTP/1.0\r\n\r\n"}) {
+    RawClient& c = client();
+    const std::size_t i = app_.requests();
+    c.send(request);
+    ASSERT_TRUE(until([&] { return app_.requests() == i + 1; }));
+    app_.send(app_.accepted() - 1,
+              "HTTP/1.1 304 Not Modified\r\nETag: a\r\nTransfer-Encoding: chunked\r\n"
+              "Trailer: X-Sum\r\n\r\n");
+    ASSERT_TRUE(until([&] { return c.ended(); }));
+    EXPECT_EQ(c.received(), "HTTP/1.1 304 Not Modified\r\nETag: a\r\nConnection: close\r\n\r\n");
+  }
 }
 
 }  // namespace

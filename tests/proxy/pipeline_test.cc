@@ -158,8 +158,7 @@ TEST_F(PipelineTest, AnHttp10ClientGetsAPlainBodyAndAClose) {
 TEST_F(PipelineTest, TheDeadlineAnswers504AndHangsUpOnTheApp) {
   Pipeline::Params hasty = params();
   hasty.clocks.total = 30ms;
-  Pipeline pipeline(
-      {shard_.parts, admission_, app_pool_, meter_, readiness_, fence_, *this, observer_}, hasty);
+  Pipeline pipeline(parts(app_pool_), hasty);
   Listener front(shard_.loop.get_executor(), shard_.clock,
                  [&](TcpStream stream) { shard_.scope.spawn(pipeline.serve(std::move(stream))); });
   ASSERT_TRUE(front.bind(tcp::endpoint(asio::ip::address_v4::loopback(), 0), false));
@@ -200,13 +199,13 @@ TEST_F(PipelineTest, AnUpgradeBecomesATunnelThatCountsAsOneRequest) {
   ASSERT_TRUE(until([&] { return c.got("hello"); }));
   c.send("from client");
   ASSERT_TRUE(until([&] { return app_[0].received.ends_with("from client"); }));
-  EXPECT_EQ(pipeline_.in_flight(), 1u);
+  EXPECT_EQ(pipeline_->in_flight(), 1u);
   c.half_close();
   ASSERT_TRUE(until([&] { return app_[0].ended; })) << "a half-close passes through a tunnel";
   app_.send(0, "last words");
   ASSERT_TRUE(until([&] { return c.got("last words"); }));
   app_.close(0);
-  ASSERT_TRUE(until([&] { return c.ended() && pipeline_.in_flight() == 0; }));
+  ASSERT_TRUE(until([&] { return c.ended() && pipeline_->in_flight() == 0; }));
 }
 
 TEST_F(PipelineTest, ProbesAreAnsweredByTheTableAndNeverCount) {
@@ -253,8 +252,7 @@ TEST_F(PipelineTest, AnAppThatIsGoneIs502ForAClientAndNotReadyForAHop) {
     gone.address = server.address();
   }
   http::UpstreamPool pool(shard_.parts, gone);
-  Pipeline pipeline({shard_.parts, admission_, pool, meter_, readiness_, fence_, *this, observer_},
-                    params());
+  Pipeline pipeline(parts(pool), params());
   Listener front(shard_.loop.get_executor(), shard_.clock,
                  [&](TcpStream stream) { shard_.scope.spawn(pipeline.serve(std::move(stream))); });
   ASSERT_TRUE(front.bind(tcp::endpoint(asio::ip::address_v4::loopback(), 0), false));
