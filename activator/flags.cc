@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "common/net/listener.h"
+#include "config/api_access.h"
 
 namespace pilotlight::activator {
 namespace {
@@ -16,8 +17,7 @@ constexpr int kExitConfig = 78;  // EX_CONFIG
 
 /// The command line as it was written.
 struct Raw {
-  std::string kube;
-  std::string token_file;
+  config::ApiFlags api;
   std::string autoscaler;
   std::string address = "127.0.0.1";
   std::string listen = "0.0.0.0:8012";
@@ -30,9 +30,11 @@ struct Raw {
 
 void declare(CLI::App& app, Raw& raw) {
   app.set_version_flag("--version", "pilotlight-activator " PILOTLIGHT_VERSION);
-  app.add_option("--kube", raw.kube, "Kubernetes API server, http://ip:port")->required();
-  app.add_option("--token-file", raw.token_file,
-                 "File with the token for the API server and the autoscaler");
+  app.add_option("--kube", raw.api.url, "Kubernetes API server, http://ip:port or https://host");
+  app.add_option("--kubeconfig", raw.api.kubeconfig,
+                 "Kubeconfig of the API server; without it and --kube the cluster's own");
+  app.add_option("--token-file", raw.api.token_file,
+                 "File with the token for the autoscaler, and for --kube");
   app.add_option("--autoscaler", raw.autoscaler, "Autoscaler's wire address, ip:port")->required();
   app.add_option("--address", raw.address, "IP address of the admin and metrics ports")
       ->capture_default_str();
@@ -115,13 +117,15 @@ FlagsOutcome read_flags(int argc, const char* const* argv, const Surroundings& s
   }
   Checker check;
   Flags flags;
-  const auto kube = kube::parse_access(raw.kube, raw.token_file);
-  if (kube) {
-    flags.kube = *kube;
+  raw.api.service_host = surroundings.service_host;
+  raw.api.service_port = surroundings.service_port;
+  const auto api = config::find_api(raw.api);
+  if (api) {
+    flags.kube = *api;
   } else {
-    check.problem("--kube: " + kube.error());
+    for (const std::string& problem : api.error()) check.problem(problem);
   }
-  flags.token = check.token(raw.token_file);
+  flags.token = check.token(raw.api.token_file);
   flags.autoscaler = check.endpoint("--autoscaler", raw.autoscaler);
   flags.listen = check.endpoint("--listen", raw.listen);
   const auto address = check.address("--address", raw.address);

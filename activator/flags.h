@@ -30,6 +30,8 @@ struct Flags {
 struct Surroundings {
   std::size_t cores = 1;
   PassedEnvironment passed;
+  std::string service_host;  ///< $KUBERNETES_SERVICE_HOST, "" when unset
+  std::string service_port;  ///< $KUBERNETES_SERVICE_PORT, "" when unset
 };
 
 /// What came of the command line.

@@ -1,6 +1,7 @@
 // pilotlight-autoscaler: decides how many replicas every revision has. See `--help`.
 
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <string>
 
@@ -9,6 +10,7 @@
 #include "autoscaler/app.h"
 #include "common/base/descriptor_limit.h"
 #include "common/base/log.h"
+#include "config/api_access.h"
 
 namespace {
 
@@ -25,20 +27,27 @@ int refuse(const pilotlight::config::Problems& problems, int code) {
   return code;
 }
 
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   using namespace pilotlight;
-  std::string kube;
-  std::string token_file;
+  config::ApiFlags api;
   std::string address = "127.0.0.1";
   std::string level = "info";
   std::string defaults_file;
   autoscaler::Options options;
   CLI::App cli("Decides how many replicas every revision has.", "pilotlight-autoscaler");
   cli.set_version_flag("--version", "pilotlight-autoscaler " PILOTLIGHT_VERSION);
-  cli.add_option("--kube", kube, "Kubernetes API, http://ip:port")->required();
-  cli.add_option("--token-file", token_file, "Bearer token, also what the wire's HELLO must carry");
+  cli.add_option("--kube", api.url, "Kubernetes API server, http://ip:port or https://host");
+  cli.add_option("--kubeconfig", api.kubeconfig,
+                 "Kubeconfig of the API server; without it and --kube the cluster's own");
+  cli.add_option("--token-file", api.token_file,
+                 "What the wire's HELLO must carry, and the token for --kube");
   cli.add_option("--address", address, "IP to listen on")->capture_default_str();
   cli.add_option("--wire-port", options.wire_port, "0 picks one")->capture_default_str();
   cli.add_option("--admin-port", options.admin_port, "/status, /events")->capture_default_str();
@@ -55,16 +64,18 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& end) {
     return cli.exit(end) == 0 ? 0 : kExitConfig;
   }
-  auto access = kube::parse_access(kube, token_file);
-  if (access.has_error()) return refuse("--kube: " + access.error(), kExitConfig);
+  api.service_host = environment("KUBERNETES_SERVICE_HOST");
+  api.service_port = environment("KUBERNETES_SERVICE_PORT");
+  const auto access = config::find_api(api);
+  if (!access) return refuse(access.error(), kExitConfig);
   options.kube = *access;
   ErrorCode ec;
   options.address = asio::ip::make_address(address, ec);
   if (ec) return refuse("--address: got \"" + address + "\", expected an IP", kExitConfig);
-  if (!token_file.empty()) {
-    std::ifstream file(token_file);
+  if (!api.token_file.empty()) {
+    std::ifstream file(api.token_file);
     if (!(file >> options.token)) {
-      return refuse("--token-file: cannot read a token from " + token_file, kExitConfig);
+      return refuse("--token-file: cannot read a token from " + api.token_file, kExitConfig);
     }
   }
   if (!defaults_file.empty()) {

@@ -96,6 +96,7 @@ class Registry {
     std::deque<std::uint64_t> ready_times_us;  // the last 32
     bool tracked = false;
     bool complete = false;
+    bool settled = false;  // advance() has nothing to do here until something changes
     TimePoint complete_at = TimePoint::max();  // at the latest
   };
 

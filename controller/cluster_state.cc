@@ -66,9 +66,10 @@ ClusterState::Touched ClusterState::removed(const kube::Resource& resource, cons
     }
     return touched_by(resource, object);
   }
-  Touched touched = touched_by(resource, object);
-  if (Objects* objects = objects_of(resource)) objects->erase(key_of(object));
-  return touched;
+  // Whom it concerned is told by what it was: of what is gone, only its metadata is known here.
+  Objects* objects = objects_of(resource);
+  const auto last = objects == nullptr ? Objects::node_type() : objects->extract(key_of(object));
+  return touched_by(resource, last.empty() ? object : last.mapped());
 }
 
 ClusterState::Touched ClusterState::everything() const {

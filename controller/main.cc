@@ -2,11 +2,13 @@
 // `--help`.
 
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 
 #include <CLI/CLI.hpp>
 
 #include "common/base/log.h"
+#include "config/api_access.h"
 #include "controller/app.h"
 
 namespace {
@@ -21,8 +23,7 @@ int refuse(const std::string& problem, int code) {
 
 /// What is only text on the command line.
 struct Raw {
-  std::string kube;
-  std::string token_file;
+  pilotlight::config::ApiFlags api;
   std::string hooks = "0.0.0.0:9443";
   std::string admin = "0.0.0.0:8022";
   std::string config_autoscaler;
@@ -32,8 +33,10 @@ struct Raw {
 void declare(CLI::App& cli, Raw& raw, pilotlight::controller::Options& options) {
   auto& sidecar = options.rules.sidecar;
   cli.set_version_flag("--version", "pilotlight-controller " PILOTLIGHT_VERSION);
-  cli.add_option("--kube", raw.kube, "Kubernetes API, http://ip:port")->required();
-  cli.add_option("--token-file", raw.token_file, "Bearer token for it");
+  cli.add_option("--kube", raw.api.url, "Kubernetes API server, http://ip:port or https://host");
+  cli.add_option("--kubeconfig", raw.api.kubeconfig,
+                 "Kubeconfig of the API server; without it and --kube the cluster's own");
+  cli.add_option("--token-file", raw.api.token_file, "Bearer token for --kube");
   cli.add_option("--namespace", options.space, "Where all of pilotlight runs")
       ->capture_default_str();
   cli.add_option("--hooks", raw.hooks, "ADDRESS:PORT of the webhooks")->capture_default_str();
@@ -71,11 +74,11 @@ pilotlight::config::Problems check(const Raw& raw, pilotlight::controller::Optio
                        ", expected ADDRESS:PORT");
     return tcp::endpoint();
   };
-  const auto access = kube::parse_access(raw.kube, raw.token_file);
+  const auto access = config::find_api(raw.api);
   if (access) {
     options.kube = *access;
   } else {
-    problems.push_back("--kube: " + access.error());
+    problems.insert(problems.end(), access.error().begin(), access.error().end());
   }
   options.hooks = endpoint("--hooks", raw.hooks);
   options.admin = endpoint("--admin", raw.admin);
@@ -94,6 +97,11 @@ pilotlight::config::Problems check(const Raw& raw, pilotlight::controller::Optio
   return problems;
 }
 
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -108,6 +116,8 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& end) {
     return cli.exit(end) == 0 ? 0 : kExitConfig;
   }
+  raw.api.service_host = environment("KUBERNETES_SERVICE_HOST");
+  raw.api.service_port = environment("KUBERNETES_SERVICE_PORT");
   const config::Problems problems = check(raw, options);
   for (const std::string& problem : problems) refuse(problem, kExitConfig);
   if (!problems.empty()) return kExitConfig;

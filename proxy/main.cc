@@ -9,7 +9,7 @@
 #include <fmt/format.h>
 
 #include "common/base/log.h"
-#include "common/base/log_format.h"
+#include "common/base/log_json.h"
 #include "config/proxy_config.h"
 #include "proxy/app.h"
 

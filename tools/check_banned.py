@@ -12,7 +12,7 @@ from cpp_text import code_only, line_of, sources
 
 FOLDERS = ("common", "config", "proxy", "activator", "autoscaler", "controller", "local", "cli",
            "examples", "bench", "tests")
-OUTSIDE = r"(^|/)main\.cc$|^tests/(?:integration|conformance)/|^bench/|^examples/"
+OUTSIDE = r"(^|/)main\.cc$|^tests/(?:integration|conformance|cluster)/|^bench/|^examples/"
 CLOCKS = r"^common/base/system_clock\.cc$|" + OUTSIDE
 
 # (what, pattern, where it is allowed, where it applies, why)

@@ -6,7 +6,7 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
-#include "common/base/log_format.h"
+#include "common/base/log_json.h"
 
 namespace pilotlight {
 namespace {

@@ -1,18 +1,30 @@
 #pragma once
 
-#include <cstddef>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
+#include <string_view>
 
 #include <boost/asio/ip/tcp.hpp>
 
 #include "common/base/clock.h"
 #include "common/base/error.h"
+#include "common/net/tls.h"
 
 namespace pilotlight::control {
+
+/// Where a control-path server is, and how to speak with it.
+struct Peer {
+  Peer(asio::ip::tcp::endpoint where) : endpoint(std::move(where)) {}  // NOLINT: plain HTTP is one
+  Peer() = default;
+
+  /// The address; 0.0.0.0 when `host` is a name to be looked up at each connect.
+  asio::ip::tcp::endpoint endpoint;
+  std::string host;  ///< For the Host header; "" is the address.
+  std::string name;  ///< What the certificate must be for, a name or an address; "" is the host.
+  std::shared_ptr<const TlsContext> tls;  ///< None: plain HTTP.
+};
 
 /// What a control-path server answered.
 struct Answer {
@@ -31,40 +43,8 @@ struct Ask {
 
 /// Asks once on a new connection and reads the whole answer (at most 64 MiB). Errors: what Asio
 /// says, or deadline_exceeded. Any HTTP status is an answer, not an error.
-[[nodiscard]] Task<Result<Answer>> ask(Executor executor, Clock& clock, asio::ip::tcp::endpoint to,
-                                       Ask what, TimePoint deadline);
-
-/// Connections to one server that stay open from one request to the next: who asks often does not
-/// wait for a handshake, and requests do not wait behind each other.
-///
-/// Every request has a connection to itself: the idle one that was used last, or a new one. At most
-/// `keep` stay open when idle; how many are open at once is the callers' doing. One that the server
-/// has closed is not taken; one that breaks in the moment it is used ends that request with an
-/// error, so whoever may try again does. One shard; calls end before it is destroyed.
-class KeptConnections {
- public:
-  KeptConnections(Executor executor, Clock& clock, asio::ip::tcp::endpoint to, std::size_t keep);
-  ~KeptConnections();
-  KeptConnections(const KeptConnections&) = delete;
-  KeptConnections& operator=(const KeptConnections&) = delete;
-
-  /// As control::ask().
-  [[nodiscard]] Task<Result<Answer>> ask(Ask what, TimePoint deadline);
-
-  [[nodiscard]] std::size_t idle() const noexcept { return idle_.size(); }
-
- private:
-  class Connection;
-
-  [[nodiscard]] std::unique_ptr<Connection> take();
-  void put_back(std::unique_ptr<Connection> connection);
-
-  Executor executor_;
-  Clock& clock_;
-  asio::ip::tcp::endpoint to_;
-  std::size_t keep_;
-  std::vector<std::unique_ptr<Connection>> idle_;  // the one that was used last is last
-};
+[[nodiscard]] Task<Result<Answer>> ask(Executor executor, Clock& clock, Peer to, Ask what,
+                                       TimePoint deadline);
 
 /// An answer that is read line by line for as long as it lasts: a Kubernetes watch.
 class LineStream {
@@ -75,8 +55,10 @@ class LineStream {
   LineStream& operator=(const LineStream&) = delete;
 
   /// Connects, asks, reads the head. @return the status.
-  [[nodiscard]] Task<Result<unsigned>> open(asio::ip::tcp::endpoint to, Ask what,
-                                            TimePoint deadline);
+  [[nodiscard]] Task<Result<unsigned>> open(Peer to, Ask what, TimePoint deadline);
+
+  /// A header of the answer, "" when it has none. Not before open() has succeeded.
+  [[nodiscard]] std::string header(std::string_view name) const;
 
   /// The next line without its newline (at most 16 MiB); none at the orderly end of the answer. An
   /// error, a deadline that came included, ends the stream.

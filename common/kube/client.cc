@@ -1,27 +1,20 @@
 #include "common/kube/client.h"
 
+#include <algorithm>
 #include <charconv>
-#include <fstream>
 #include <utility>
 
 #include "common/base/log.h"
 #include "common/control/url.h"
+#include "common/net/tls_session.h"
 
 namespace pilotlight::kube {
 namespace {
 
-constexpr std::size_t kKeptConnections = 16;
+using namespace std::chrono_literals;
 
-/// Retry-After in seconds; its other form, a date, is not understood.
-std::optional<std::chrono::seconds> retry_after_of(const control::Answer& answer) {
-  const auto found = answer.headers.find("retry-after");
-  if (found == answer.headers.end()) return std::nullopt;
-  const std::string& text = found->second;
-  std::uint32_t seconds = 0;
-  const auto [end, bad] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (bad != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return std::chrono::seconds(seconds);
-}
+constexpr Duration kTokenAge = 60s;  // kubelet renews a token long before it ends
+constexpr std::string_view kFieldManager = "pilotlight";
 
 std::string trimmed(std::string text) {
   const auto end = text.find_last_not_of(" \t\r\n");
@@ -42,6 +35,7 @@ std::string_view content_type(PatchKind kind) {
     case PatchKind::merge: return "application/merge-patch+json";
     case PatchKind::strategic: return "application/strategic-merge-patch+json";
     case PatchKind::json: return "application/json-patch+json";
+    case PatchKind::apply: return "application/apply-patch+yaml";  // JSON is YAML
   }
   return "";
 }
@@ -61,38 +55,12 @@ control::Ask make_ask(std::string method, std::string target, std::string_view t
   return what;
 }
 
-}  // namespace
-
-boost::system::result<Access, std::string> parse_access(std::string_view url,
-                                                        std::string token_file) {
-  const std::string expected =
-      "got \"" + std::string(url) + "\", expected http://ip:port, like http://127.0.0.1:6480";
-  constexpr std::string_view kScheme = "http://";
-  if (!url.starts_with(kScheme)) return expected;
-  url.remove_prefix(kScheme.size());
-  const auto slash = std::min(url.find('/'), url.size());
-  const std::string_view authority = url.substr(0, slash);
-  std::string_view prefix = url.substr(slash);
-  while (prefix.ends_with('/')) prefix.remove_suffix(1);
-  const auto colon = authority.rfind(':');
-  if (colon == std::string_view::npos) return expected;
-
-  std::string_view host = authority.substr(0, colon);
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  const std::string_view digits = authority.substr(colon + 1);
-  std::uint16_t port = 0;
-  const auto [end, bad] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-  ErrorCode ec;
-  const auto address = asio::ip::make_address(std::string(host), ec);
-  if (ec || bad != std::errc() || end != digits.data() + digits.size() || port == 0) {
-    return expected;
-  }
-  Access access;
-  access.endpoint = asio::ip::tcp::endpoint(address, port);
-  access.prefix = std::string(prefix);
-  access.token_file = std::move(token_file);
-  return access;
+std::string_view header_of(const control::Answer& answer, const std::string& name) {
+  const auto found = answer.headers.find(name);
+  return found == answer.headers.end() ? std::string_view() : found->second;
 }
+
+}  // namespace
 
 ErrorCode error_of_status(unsigned status) noexcept {
   if (status >= 200 && status < 300) return {};
@@ -102,53 +70,94 @@ ErrorCode error_of_status(unsigned status) noexcept {
     case 404: return make_error_code(FlowError::not_found);
     case 409: return make_error_code(FlowError::conflict);
     case 410: return make_error_code(FlowError::gone);
+    case 429: return make_error_code(kThrottled);
     default: return make_error_code(FlowError::unexpected_status);
   }
 }
 
-Client::Client(Executor executor, Clock& clock, Access access)
+std::optional<std::chrono::seconds> retry_after(unsigned status, std::string_view header) {
+  if (status != 429 && status < 500) return std::nullopt;
+  std::int64_t seconds = 0;
+  const auto [end, ec] = std::from_chars(header.data(), header.data() + header.size(), seconds);
+  const bool read = ec == std::errc() && end == header.data() + header.size() && seconds >= 0;
+  if (!read && status != 429) return std::nullopt;
+  if (!read) return 1s;
+  return std::chrono::seconds(std::min<std::int64_t>(seconds, 3600));
+}
+
+Client::Client(Executor executor, Clock& clock, Access access, std::size_t connections)
     : executor_(executor),
       clock_(clock),
       access_(std::move(access)),
-      kept_(executor, clock, access_.endpoint, kKeptConnections) {}
+      pool_(executor, clock, access_.peer(), connections),
+      roots_(file_text(access_.ca_file).value_or("")) {}
 
 void Client::read_token() {
-  token_read_ = true;
-  token_.clear();
-  if (access_.token_file.empty()) return;
-  std::ifstream file(access_.token_file);
-  std::string whole((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (!file) log_warn("token file cannot be read", {{"path", access_.token_file}});
-  token_ = trimmed(std::move(whole));
+  token_read_ = clock_.now();
+  if (access_.token_file.empty()) {
+    token_ = access_.token;
+    return;
+  }
+  std::optional<std::string> text = file_text(access_.token_file);
+  if (!text) {  // the old one may still do
+    log_warn("token file cannot be read", {{"path", access_.token_file}});
+    return;
+  }
+  token_ = trimmed(std::move(*text));
 }
 
 void Client::prepare(control::Ask& what) {
-  if (!token_read_) read_token();
+  if (!token_read_ || clock_.now() - *token_read_ >= kTokenAge) read_token();
   what.headers["Accept"] = "application/json";
   if (!token_.empty()) what.headers["Authorization"] = "Bearer " + token_;
 }
 
+/// The server's certificate was not accepted: perhaps the cluster has a new CA.
+bool Client::may_trust_anew(const ErrorCode& ec) {
+  if (ec.category() != tls_category() || !renew_trust(access_, roots_)) return false;
+  log_info("the cluster's CA has changed", {{"path", access_.ca_file}});
+  pool_.set_peer(access_.peer());
+  return true;
+}
+
+Task<Result<control::Answer>> Client::send(control::Ask what, TimePoint deadline) {
+  what.target.insert(0, access_.prefix);
+  co_return co_await exchange(what, deadline);
+}
+
+Task<Result<control::Answer>> Client::exchange(control::Ask& what, TimePoint deadline) {
+  for (bool first = true;; first = false) {
+    prepare(what);
+    auto answer = co_await pool_.ask(what, deadline);
+    const bool renewed = !answer && first && may_trust_anew(answer.error());
+    const bool stale = answer && answer->status == 401 && !access_.token_file.empty();
+    if (!renewed && !(stale && first)) co_return answer;
+    if (stale) read_token();  // it may have been renewed since it was read
+  }
+}
+
 Task<Result<Json>> Client::call(control::Ask what, TimePoint deadline) {
   what.target.insert(0, access_.prefix);
-  for (int attempt = 0;; ++attempt) {
-    prepare(what);
-    auto answer = co_await control::ask(executor_, clock_, access_.endpoint, what, deadline);
+  for (;;) {
+    const auto answer = co_await exchange(what, deadline);
     if (!answer) co_return answer.error();
-    if (answer->status == 401 && attempt == 0 && !access_.token_file.empty()) {
-      read_token();  // it may have been renewed since it was read
-      continue;
-    }
     const ErrorCode ec = error_of_status(answer->status);
-    if (ec) {
-      log_debug("kubernetes API refused", {{"method", what.method},
-                                           {"target", what.target},
-                                           {"status", answer->status},
-                                           {"answer", answer->body.substr(0, 512)}});
-      co_return ec;
+    if (!ec) {
+      std::optional<Json> parsed = parse_json(answer->body);
+      if (!parsed) co_return make_error_code(FlowError::bad_message);
+      co_return Result<Json>(boost::system::in_place_value, std::move(*parsed));
     }
-    std::optional<Json> parsed = parse_json(answer->body);
-    if (!parsed) co_return make_error_code(FlowError::bad_message);
-    co_return Result<Json>(boost::system::in_place_value, std::move(*parsed));
+    log_debug("kubernetes API refused", {{"method", what.method},
+                                         {"target", what.target},
+                                         {"status", answer->status},
+                                         {"answer", answer->body.substr(0, 512)}});
+    const auto later = retry_after(answer->status, header_of(*answer, "retry-after"));
+    if (!later) co_return ec;
+    const TimePoint again = clock_.now() + *later;
+    if (again >= deadline) co_return ec;
+    const std::unique_ptr<Timer> pause = clock_.make_timer();
+    const bool came = co_await pause->wait_until(again);
+    if (!came) co_return ErrorCode(asio::error::operation_aborted);
   }
 }
 
@@ -159,9 +168,18 @@ Task<Result<Json>> Client::get(Resource resource, std::string space, std::string
 
 Task<Result<Json>> Client::list(Resource resource, std::string space, Selector selector,
                                 TimePoint deadline) {
+  Page whole;
+  co_return co_await list(resource, std::move(space), std::move(selector), std::move(whole),
+                          deadline);
+}
+
+Task<Result<Json>> Client::list(Resource resource, std::string space, Selector selector, Page page,
+                                TimePoint deadline) {
   std::string target = path_of(resource, space);
   add_param(target, "labelSelector", selector.labels);
   add_param(target, "fieldSelector", selector.fields);
+  if (page.limit > 0) add_param(target, "limit", std::to_string(page.limit));
+  add_param(target, "continue", page.after);
   co_return co_await call(make_ask("GET", std::move(target)), deadline);
 }
 
@@ -179,7 +197,18 @@ Task<Result<Json>> Client::update(Resource resource, std::string space, Json obj
 
 Task<Result<Json>> Client::patch(Resource resource, std::string space, std::string name,
                                  PatchKind kind, Json patch, TimePoint deadline) {
-  const std::string target = path_of(resource, space, name);
+  co_return co_await patch_part(resource, std::move(space), std::move(name), "", kind,
+                                std::move(patch), deadline);
+}
+
+Task<Result<Json>> Client::patch_part(Resource resource, std::string space, std::string name,
+                                      std::string_view part, PatchKind kind, Json patch,
+                                      TimePoint deadline) {
+  std::string target = path_of(resource, space, name, part);
+  if (kind == PatchKind::apply) {
+    add_param(target, "fieldManager", kFieldManager);
+    add_param(target, "force", "true");
+  }
   co_return co_await call(make_ask("PATCH", target, content_type(kind), patch), deadline);
 }
 
@@ -204,28 +233,22 @@ Task<Result<Json>> Client::patch_scale(std::string space, std::string deployment
 
 Task<ScaleAnswer> Client::send_scale(std::string space, std::string deployment,
                                      std::int32_t replicas, TimePoint deadline) {
-  const std::string target = access_.prefix + path_of(kDeployments, space, deployment, "scale");
+  const std::string target = path_of(kDeployments, space, deployment, "scale");
   Json body;
   body["spec"]["replicas"] = replicas;
-  control::Ask what = make_ask("PATCH", target, content_type(PatchKind::merge), body);
+  const std::string_view type = content_type(PatchKind::merge);
+  const auto answer = co_await send(make_ask("PATCH", target, type, body), deadline);
   ScaleAnswer out;
-  for (int attempt = 0;; ++attempt) {
-    prepare(what);
-    Result<control::Answer> answer = co_await kept_.ask(what, deadline);
-    if (!answer) {
-      out.error = answer.error();
-      co_return out;
-    }
-    if (answer->status == 401 && attempt == 0 && !access_.token_file.empty()) {
-      read_token();  // it may have been renewed since it was read
-      continue;
-    }
-    out.status = answer->status;
-    out.error = error_of_status(answer->status);
-    out.retry_after = retry_after_of(*answer);
-    if (std::optional<Json> parsed = parse_json(answer->body)) out.scale = std::move(*parsed);
+  if (!answer) {
+    out.error = answer.error();
     co_return out;
   }
+  out.status = answer->status;
+  out.error = error_of_status(answer->status);
+  const std::string_view header = header_of(*answer, "retry-after");
+  if (!header.empty()) out.retry_after = retry_after(answer->status, header);
+  if (std::optional<Json> parsed = parse_json(answer->body)) out.scale = std::move(*parsed);
+  co_return out;
 }
 
 Task<Result<>> Client::open_watch(control::LineStream& stream, Resource resource, std::string space,
@@ -240,9 +263,12 @@ Task<Result<>> Client::open_watch(control::LineStream& stream, Resource resource
   add_param(target, "fieldSelector", selector.fields);
   control::Ask what = make_ask("GET", std::move(target));
   prepare(what);
-  const auto status = co_await stream.open(access_.endpoint, std::move(what), deadline);
-  if (!status) co_return status.error();
-  if (*status == 401) token_read_ = false;  // the next attempt reads the file again
+  const auto status = co_await stream.open(access_.peer(), std::move(what), deadline);
+  if (!status) {
+    static_cast<void>(may_trust_anew(status.error()));  // for the next attempt
+    co_return status.error();
+  }
+  if (*status == 401) token_read_.reset();  // the next attempt reads the file again
   const ErrorCode ec = error_of_status(*status);
   if (ec) co_return ec;
   co_return Result<>();

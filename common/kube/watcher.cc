@@ -1,6 +1,5 @@
 #include "common/kube/watcher.h"
 
-#include <set>
 #include <utility>
 
 #include <boost/asio/this_coro.hpp>
@@ -15,12 +14,37 @@ using namespace std::chrono_literals;
 constexpr auto kFirstPause = 20ms;
 constexpr auto kLongestPause = 5s;
 constexpr auto kListTimeout = 30s;
+constexpr std::int64_t kPageSize = 250;
 constexpr int kWatchSeconds = 300;
 constexpr auto kWatchGrace = 30s;  // beyond kWatchSeconds the server is not there any longer
 constexpr auto kWentWell = 1s;     // a watch that lasted as long ended for a good reason
 
 std::string key_of(const Json& object) {
   return std::string(namespace_of(object)) + "/" + std::string(name_of(object));
+}
+
+/// Who has set which field: large, and of no use to any reader here. A write without it keeps it.
+void trim(Json& object) {
+  const auto metadata = object.find("metadata");
+  if (metadata != object.end() && metadata->is_object()) metadata->erase("managedFields");
+}
+
+/// What is kept of an object: its metadata, without kubectl's copy of the whole.
+Json kept_of(const Json& object) {
+  Json kept;
+  kept["metadata"] = object["metadata"];
+  const auto annotations = kept["metadata"].find("annotations");
+  if (annotations != kept["metadata"].end() && annotations->is_object()) {
+    annotations->erase("kubectl.kubernetes.io/last-applied-configuration");
+  }
+  return kept;
+}
+
+/// The objects of a list, to be moved from.
+Json::array_t items_of(Json& list) {
+  const auto items = list.is_object() ? list.find("items") : list.end();
+  if (items == list.end() || !items->is_array()) return Json::array_t();
+  return std::move(items->get_ref<Json::array_t&>());
 }
 
 }  // namespace
@@ -53,11 +77,18 @@ Task<> Watcher::run() {
       log_debug("watch interrupted",
                 {{"resource", what_.resource.plural}, {"reason", went.error().message()}});
     }
-    co_await pause();
+    co_await pause(pause_after(went));
   }
 }
 
-Task<> Watcher::pause() { co_await pause_->wait_until(clock_.now() + back_off_.next(random_)); }
+/// Never shorter than what the server asked for: that many seconds, and then jitter as ever.
+Duration Watcher::pause_after(const Result<>& went) {
+  const Duration own = back_off_.next(random_);
+  const Duration asked = std::exchange(asked_pause_, std::nullopt).value_or(Duration::zero());
+  return went ? own : asked + own;
+}
+
+Task<> Watcher::pause(Duration length) { co_await pause_->wait_until(clock_.now() + length); }
 
 void Watcher::close() noexcept {
   closed_ = true;
@@ -66,13 +97,35 @@ void Watcher::close() noexcept {
 }
 
 Task<Result<>> Watcher::list() {
-  auto got = co_await client_.list(what_.resource, what_.space, what_.selector,
-                                   clock_.now() + kListTimeout);
-  if (!got) co_return got.error();
-  const std::string_view version = resource_version_of(*got);
-  if (version.empty()) co_return make_error_code(FlowError::bad_message);
-  resource_version_ = std::string(version);
-  reset(*got);
+  Page page;
+  page.limit = kPageSize;
+  std::set<Key> present;
+  std::string version;
+  do {
+    auto got = co_await client_.list(what_.resource, what_.space, what_.selector, page,
+                                     clock_.now() + kListTimeout);
+    if (!got && got.error() == make_error_code(FlowError::gone) && !page.after.empty()) {
+      // The list took longer than the server keeps its history: all of it at once then.
+      page = Page();
+      present.clear();
+      version.clear();
+      continue;
+    }
+    if (!got) co_return got.error();
+    version = std::string(resource_version_of(*got));
+    if (version.empty()) co_return make_error_code(FlowError::bad_message);
+    page.after = std::string(text(*got, {"metadata", "continue"}));
+    for (Json& item : items_of(*got)) {
+      if (name_of(item).empty()) continue;
+      Key key = key_of(item);
+      present.insert(key);
+      apply(std::move(key), std::move(item));
+    }
+  } while (version.empty() || !page.after.empty());
+  resource_version_ = std::move(version);
+  forget_absent(present);
+  synced_ = true;
+  listener_.synced();
   co_return Result<>();
 }
 
@@ -94,37 +147,35 @@ Task<Result<>> Watcher::watch() {
     }
   }
   stream_ = nullptr;
+  if (!went && went.error() == kThrottled) {
+    asked_pause_ = retry_after(429, stream.header("retry-after"));
+  }
   co_return went;
 }
 
 Result<> Watcher::take_line(const std::string& line) {
-  const std::optional<Json> event = parse_json(line);
-  const Json* object = event ? find(*event, {"object"}) : nullptr;
-  if (object == nullptr) return make_error_code(FlowError::bad_message);
+  std::optional<Json> event = parse_json(line);
+  const bool whole = event && find(*event, {"object"}) != nullptr;
+  if (!whole) return make_error_code(FlowError::bad_message);
+  Json object = std::move((*event)["object"]);
   const std::string_view type = text(*event, {"type"});
   if (type == "ERROR") {
-    const auto code = integer(*object, {"code"}).value_or(500);
-    log_debug("watch ended by the server", {{"code", code}, {"text", text(*object, {"message"})}});
+    const auto code = integer(object, {"code"}).value_or(500);
+    log_debug("watch ended by the server", {{"code", code}, {"text", text(object, {"message"})}});
     // Whatever it was, the server does not go on from our version: list anew.
     resource_version_.clear();
     return error_of_status(static_cast<unsigned>(code));
   }
-  const std::string_view version = resource_version_of(*object);
+  const std::string_view version = resource_version_of(object);
   if (version.empty()) return make_error_code(FlowError::bad_message);
   resource_version_ = std::string(version);
-  if (type == "ADDED" || type == "MODIFIED") apply(key_of(*object), *object);
-  if (type == "DELETED") drop(key_of(*object), *object);
+  Key key = key_of(object);
+  if (type == "ADDED" || type == "MODIFIED") apply(std::move(key), std::move(object));
+  if (type == "DELETED") drop(key);
   return Result<>();
 }
 
-void Watcher::reset(const Json& list) {
-  std::set<Key> present;
-  for (const Json& item : array(list, {"items"})) {
-    if (name_of(item).empty()) continue;
-    Key key = key_of(item);
-    present.insert(key);
-    apply(std::move(key), item);
-  }
+void Watcher::forget_absent(const std::set<Key>& present) {
   std::map<Key, Json> gone;
   for (auto at = known_.begin(); at != known_.end();) {
     const auto next = std::next(at);
@@ -132,27 +183,25 @@ void Watcher::reset(const Json& list) {
     at = next;
   }
   for (const auto& [key, object] : gone) listener_.removed(object);
-  synced_ = true;
-  listener_.synced();
 }
 
-void Watcher::apply(Key key, const Json& object) {
-  const auto found = known_.find(key);
-  if (found != known_.end()) {
-    if (resource_version_of(found->second) == resource_version_of(object)) return;
-    if (text(found->second, {"metadata", "uid"}) != text(object, {"metadata", "uid"})) {
-      const Json replaced = std::move(found->second);
-      known_.erase(found);
-      listener_.removed(replaced);  // deleted and made anew while nobody looked
+void Watcher::apply(Key key, Json object) {
+  trim(object);
+  Json& known = known_[std::move(key)];
+  if (!known.is_null()) {
+    if (resource_version_of(known) == resource_version_of(object)) return;
+    // Another one under the same name: deleted and made anew while nobody looked.
+    if (text(known, {"metadata", "uid"}) != text(object, {"metadata", "uid"})) {
+      listener_.removed(known);
     }
   }
-  known_.insert_or_assign(std::move(key), object);
+  known = kept_of(object);
   listener_.applied(object);
 }
 
-void Watcher::drop(const Key& key, const Json& object) {
-  if (known_.erase(key) == 0) return;
-  listener_.removed(object);
+void Watcher::drop(const Key& key) {
+  const auto gone = known_.extract(key);
+  if (!gone.empty()) listener_.removed(gone.mapped());
 }
 
 }  // namespace pilotlight::kube

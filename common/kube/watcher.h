@@ -2,7 +2,9 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <random>
+#include <set>
 #include <string>
 
 #include "common/kube/back_off.h"
@@ -10,16 +12,18 @@
 
 namespace pilotlight::kube {
 
-/// Keeps an owner's picture of a collection equal to the server's: list, then watch, resumed after
-/// each disconnect from the last resourceVersion, listed anew when that is too old (410, as a
-/// status or as an ERROR event inside a 200).
+/// Keeps an owner's picture of a collection equal to the server's: list in pages, then watch,
+/// resumed after each disconnect from the last resourceVersion (bookmarks keep it young), listed
+/// anew when that is too old (410, as a status or as an ERROR event inside a 200). A server that
+/// says when to come back (429, Retry-After) is obeyed.
 ///
 /// The listener hears each change once: after a new list only what differs from what it knows. It
 /// stays valid while the server is away: nothing is removed because a connection broke.
 ///
 ///     scope.spawn(watcher.run());   // ends when the scope is cancelled, or after close()
 ///
-/// Keeps the last state of every object of the collection. One shard; must outlive run().
+/// Keeps the metadata of every object of the collection, about 1 to 2 KiB each, and a page of the
+/// list while it is read. One shard; must outlive run().
 class Watcher {
  public:
   class Listener {
@@ -27,7 +31,7 @@ class Watcher {
     virtual ~Listener() = default;
     /// The object is new or has changed.
     virtual void applied(const Json& object) = 0;
-    /// The object is gone; this is its last known state.
+    /// The object is gone; this is what is known of it: its metadata.
     virtual void removed(const Json& object) = 0;
     /// Everything that a list held has been told. After every list, the first one included.
     virtual void synced() {}
@@ -57,11 +61,12 @@ class Watcher {
 
   [[nodiscard]] Task<Result<>> list();
   [[nodiscard]] Task<Result<>> watch();
-  [[nodiscard]] Task<> pause();
+  [[nodiscard]] Task<> pause(Duration length);
   [[nodiscard]] Result<> take_line(const std::string& line);
-  void reset(const Json& list);
-  void apply(Key key, const Json& object);
-  void drop(const Key& key, const Json& object);
+  [[nodiscard]] Duration pause_after(const Result<>& went);
+  void forget_absent(const std::set<Key>& present);
+  void apply(Key key, Json object);
+  void drop(const Key& key);
 
   Client& client_;
   Clock& clock_;
@@ -71,8 +76,9 @@ class Watcher {
   BackOff back_off_;
   std::unique_ptr<Timer> pause_;
   control::LineStream* stream_ = nullptr;  // the watch at hand, in the frame of watch()
-  std::map<Key, Json> known_;
-  std::string resource_version_;  // "": list first
+  std::map<Key, Json> known_;              // {"metadata"} of each
+  std::optional<Duration> asked_pause_;    // Retry-After of the last refusal
+  std::string resource_version_;           // "": list first
   bool synced_ = false;
   bool closed_ = false;
 };

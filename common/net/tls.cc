@@ -175,11 +175,21 @@ TlsContext::Made TlsContext::server(const TlsSettings& settings, std::string_vie
 }
 
 TlsContext::Made TlsContext::client(std::string_view roots) {
+  TlsTrust trust;
+  trust.roots = std::string(roots);
+  return client(trust);
+}
+
+TlsContext::Made TlsContext::client(const TlsTrust& whom) {
   Handle context(new_context(TLS_client_method()));
   SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
   SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
-  trust_system(context.get());
-  std::string problem = trust(context.get(), roots);
+  if (whom.system_roots) trust_system(context.get());
+  std::string problem = trust(context.get(), whom.roots);
+  if (problem.empty() && !whom.certificate.empty()) {
+    problem = use_certificate(context.get(), whom.certificate);
+    if (problem.empty()) problem = use_key(context.get(), whom.key);
+  }
   if (!problem.empty()) return problem;
   return std::shared_ptr<const TlsContext>(new TlsContext(std::move(context)));
 }

@@ -13,6 +13,14 @@ struct ssl_ctx_st;
 
 namespace pilotlight {
 
+/// Whom a client trusts, and what it shows of itself when it is asked.
+struct TlsTrust {
+  std::string roots;         ///< PEM, may be empty.
+  bool system_roots = true;  ///< Besides `roots`.
+  std::string certificate;   ///< PEM, its chain behind it; "" shows none.
+  std::string key;           ///< PEM, of the certificate.
+};
+
 /// What every TLS connection of one kind shares: versions, suites, a certificate and its key, or
 /// whom to trust. A snapshot: never changed, replaced as a whole. Connections keep what they need
 /// of the one they began with. The first one made brings up OpenSSL, which costs about 2 MB once.
@@ -29,6 +37,7 @@ class TlsContext {
   /// For a client that trusts the system's roots and those in `roots` (PEM, may be empty). As Go
   /// does: SSL_CERT_FILE and SSL_CERT_DIR replace the system's, TLS 1.2 is the least.
   [[nodiscard]] static Made client(std::string_view roots);
+  [[nodiscard]] static Made client(const TlsTrust& trust);
 
   /// The server's side of `stream`; handshake() comes next.
   [[nodiscard]] Transport accept(TcpStream stream) const;

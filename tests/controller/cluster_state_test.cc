@@ -139,6 +139,14 @@ TEST_F(StateTest, WhatIsTouchedIsWhatMayChange) {
   EXPECT_TRUE(state.removed(kube::kDeployments, gone).services.contains(kFlower));
 }
 
+TEST_F(StateTest, ADeploymentThatIsGoneTouchesWhatItWas) {
+  Json left;
+  left["metadata"] = deployment()["metadata"];  // all that a watcher keeps of it
+  const auto touched = state.removed(kube::kDeployments, left);
+  EXPECT_TRUE(touched.services.contains(kFlower)) << "the Service that selected its pods";
+  EXPECT_EQ(state.facts(kFlower)->deployment, nullptr);
+}
+
 TEST_F(StateTest, APrivateServiceOfOursWithoutItsDeploymentIsAnOrphan) {
   Json hidden = service("iris-private");
   hidden["spec"]["selector"] = {{"serving.knative.dev/revision", "iris"}};

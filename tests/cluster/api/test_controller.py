@@ -85,7 +85,7 @@ def installed():
             if document["kind"] != "Deployment":
                 space = None if document["kind"].startswith("Cluster") else SYSTEM
                 apply(document, space)
-    hooks, admin, api = free_port(), free_port(), free_port()
+    hooks, admin = free_port(), free_port()
     for document in yaml.safe_load_all((ROOT / "deploy/base/webhooks.yaml").read_text()):
         for hook in document["webhooks"]:
             path = hook["clientConfig"].pop("service")["path"]
@@ -97,16 +97,11 @@ def installed():
                    "kubernetes.io/service-name": "pilotlight-activator"}},
                "addressType": "IPv4", "ports": [{"name": "http", "port": 8012}],
                "endpoints": [{"addresses": [address], "conditions": {"ready": True}}]}, SYSTEM)
-    proxy = subprocess.Popen(["kubectl", "--kubeconfig", str(CONFIG), "proxy", "--port", str(api)],
-                             stdout=subprocess.DEVNULL)
-    command = [str(BIN / "pilotlight-controller"), "--kube", f"http://127.0.0.1:{api}", "--hooks",
+    command = [str(BIN / "pilotlight-controller"), "--kubeconfig", str(CONFIG), "--hooks",
                f"0.0.0.0:{hooks}", "--admin", f"127.0.0.1:{admin}", "--host", NODE]
-    wait_for("the proxy", lambda: socket.socket().connect_ex(("127.0.0.1", api)) == 0)
     controller = Controller(command, admin)
     yield controller
     controller.end()
-    proxy.terminate()
-    proxy.wait()
     kubectl("delete", "mutatingwebhookconfiguration,validatingwebhookconfiguration", "pilotlight")
     kubectl("delete", "namespace", SYSTEM, "--wait=false")
 

@@ -54,12 +54,27 @@ TEST(KubeAccess, ReadsAnUrl) {
   EXPECT_EQ(parse_access("http://127.0.0.1:1/t/x/", "")->prefix, "/t/x");
   EXPECT_TRUE(parse_access("http://[::1]:1", "").has_value());
   for (const char* url :
-       {"", "127.0.0.1:6480", "https://127.0.0.1:6480", "http://127.0.0.1", "http://localhost:80",
-        "http://127.0.0.1:0", "http://127.0.0.1:99999", "http://127.0.0.1:80x"}) {
+       {"", "127.0.0.1:6480", "ftp://127.0.0.1:6480", "http://127.0.0.1", "http://localhost:80",
+        "http://127.0.0.1:0", "http://127.0.0.1:99999", "http://127.0.0.1:80x", "https://",
+        "https://k:", "https://a@k", "https://[::1"}) {
     const auto access = parse_access(url, "");
     ASSERT_FALSE(access.has_value()) << url;
     EXPECT_NE(access.error().find("expected http://ip:port"), std::string::npos);
   }
+}
+
+TEST(KubeAccess, AnHttpsUrlMayHaveANameAndHasAPort) {
+  const auto named = parse_access("https://k.example", "");
+  ASSERT_TRUE(named.has_value());
+  EXPECT_EQ(named->host, "k.example:443");
+  EXPECT_EQ(named->endpoint.port(), 443);
+  EXPECT_TRUE(named->endpoint.address().is_unspecified());
+  EXPECT_NE(named->tls, nullptr);
+  const auto six = parse_access("https://[::1]/x", "");
+  ASSERT_TRUE(six.has_value());
+  EXPECT_EQ(six->endpoint.port(), 443);
+  EXPECT_EQ(six->host, "");
+  EXPECT_EQ(parse_access("https://10.0.0.1:6443", "")->endpoint.port(), 6443);
 }
 
 TEST(BackOff, DoublesToItsMostAndStartsOver) {

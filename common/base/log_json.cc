@@ -1,4 +1,4 @@
-#include "common/base/log_format.h"
+#include "common/base/log_json.h"
 
 #include <nlohmann/json.hpp>
 

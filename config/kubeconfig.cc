@@ -1,0 +1,188 @@
+#include "config/kubeconfig.h"
+
+#include <array>
+#include <utility>
+
+#include "config/json_reader.h"
+#include "config/yaml_documents.h"
+
+namespace pilotlight::config {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::string_view kPlugins =
+    "a token, tokenFile or client certificate (programs that fetch credentials are not run)";
+
+/// base64 as Kubernetes writes it; none when it is not.
+std::optional<std::string> from_base64(std::string_view text) {
+  static constexpr std::string_view kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  std::uint32_t bits = 0;
+  int held = 0;
+  std::size_t digits = 0;
+  std::size_t pads = 0;
+  for (const char c : text) {
+    if (c == '\n' || c == '\r' || c == ' ') continue;
+    if (c == '=') {
+      ++pads;
+      continue;
+    }
+    const auto value = kDigits.find(c);
+    if (value == std::string_view::npos || pads > 0) return std::nullopt;
+    ++digits;
+    bits = (bits << 6) | static_cast<std::uint32_t>(value);
+    held += 6;
+    if (held < 8) continue;
+    held -= 8;
+    out += static_cast<char>((bits >> held) & 0xFF);
+  }
+  if ((digits + pads) % 4 != 0 || pads > 2) return std::nullopt;
+  return out;
+}
+
+std::string beside(const std::string& kubeconfig, const std::string& path) {
+  if (path.starts_with('/')) return path;
+  const auto slash = kubeconfig.rfind('/');
+  return slash == std::string::npos ? path : kubeconfig.substr(0, slash + 1) + path;
+}
+
+/// Reads the parts of one kubeconfig.
+class Reader {
+ public:
+  Reader(const std::string& path, const Document& document)
+      : path_(path),
+        report_([&document](const std::string& where) { return document.at(where); }),
+        root_(&document.value, "", report_, Unknown::ignored) {}
+
+  Checked<kube::Access> read(std::string context) {
+    if (context.empty()) context = root_.needed_text("current-context", "the name of a context");
+    if (context.empty()) return report_.problems();
+    const json* chosen = entry("contexts", "context", context, "current-context");
+    if (chosen == nullptr) return report_.problems();
+    ObjectReader names(chosen, where_, report_, Unknown::ignored);
+    const std::string cluster = names.needed_text("cluster", "the name of a cluster");
+    const std::string user = names.text("user").value_or("");
+    const std::string cluster_at = names.path_of("cluster");
+    const std::string user_at = names.path_of("user");
+    if (cluster.empty()) return report_.problems();
+    read_cluster(entry("clusters", "cluster", cluster, cluster_at));
+    if (!user.empty()) read_user(entry("users", "user", user, user_at));
+    if (report_.problems().empty()) finish();
+    if (!report_.problems().empty()) return report_.problems();
+    return std::move(access_);
+  }
+
+ private:
+  /// The `what` of the element called `name` of a list; where_ is its path. A problem at `asked`
+  /// when there is none.
+  const json* entry(const char* list, const char* what, const std::string& name,
+                    const std::string& asked) {
+    const json::array_t& all = root_.list(list);
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      const std::string at = join(list, i);
+      ObjectReader each(&all[i], at, report_, Unknown::ignored);
+      if (each.text("name") != name) continue;
+      where_ = join(at, what);
+      return each.field(what);
+    }
+    report_.wrong(asked, in_quotes(name), std::string("a name in ") + list);
+    return nullptr;
+  }
+
+  /// The text of `key`-data, decoded, or of the file that `key` names.
+  std::string material(ObjectReader& from, const char* key, std::string* file = nullptr) {
+    const std::string data_key = std::string(key) + "-data";
+    if (const auto data = from.text(data_key.c_str()); data && !data->empty()) {
+      auto decoded = from_base64(*data);
+      if (decoded) return std::move(*decoded);
+      report_.wrong(from.path_of(data_key), "text that is not base64", "base64");
+      return "";
+    }
+    const auto named = from.text(key);
+    if (!named || named->empty()) return "";
+    const std::string full = beside(path_, *named);
+    if (file != nullptr) *file = full;
+    auto text = kube::file_text(full);
+    if (text) return std::move(*text);
+    report_.wrong(from.path_of(key), in_quotes(full), "a file that can be read");
+    return "";
+  }
+
+  void read_cluster(const json* value) {
+    if (value == nullptr) return;
+    ObjectReader cluster(value, where_, report_, Unknown::refused);
+    const std::string server = cluster.needed_text("server", "https://host:port");
+    if (!server.empty()) {
+      kube::FoundAccess access = kube::parse_access(server, "");
+      if (access) {
+        access_ = std::move(*access);
+      } else {
+        report_.say(cluster.path_of("server"), access.error());
+      }
+    }
+    if (cluster.boolean("insecure-skip-tls-verify").value_or(false)) {
+      report_.wrong(cluster.path_of("insecure-skip-tls-verify"), "true",
+                    "certificate-authority-data: the server's certificate is always checked");
+    }
+    cluster.refuse("proxy-url", "no proxy: connections go to the server itself");
+    access_.server_name = cluster.text("tls-server-name").value_or("");
+    trust_.roots = material(cluster, "certificate-authority", &access_.ca_file);
+    trust_.system_roots = trust_.roots.empty();
+  }
+
+  void read_user(const json* value) {
+    if (value == nullptr) return;
+    ObjectReader user(value, where_, report_, Unknown::refused);
+    user.refuse("exec", kPlugins);
+    user.refuse("auth-provider", kPlugins);
+    user.refuse("username", kPlugins);
+    user.refuse("as", "no impersonation");
+    access_.token = user.text("token").value_or("");
+    const auto token_file = user.text("tokenFile");
+    if (token_file && !token_file->empty()) access_.token_file = beside(path_, *token_file);
+    trust_.certificate = material(user, "client-certificate");
+    trust_.key = material(user, "client-key");
+    if (trust_.certificate.empty() != trust_.key.empty()) {
+      report_.wrong(where_, "one of client-certificate and client-key", "both or neither");
+    }
+    // A certificate of ours would be lost with TLS made anew from the roots alone.
+    if (!trust_.certificate.empty()) access_.ca_file.clear();
+  }
+
+  void finish() {
+    if (access_.tls == nullptr) return;  // http://
+    auto tls = TlsContext::client(trust_);
+    if (tls) {
+      access_.tls = std::move(*tls);
+    } else {
+      report_.say("", "its certificates: " + tls.error());
+    }
+  }
+
+  const std::string& path_;
+  Report report_;
+  ObjectReader root_;
+  std::string where_;
+  kube::Access access_;
+  TlsTrust trust_;
+};
+
+}  // namespace
+
+Checked<kube::Access> read_kubeconfig(const std::string& path, const std::string& context) {
+  const auto text = kube::file_text(path);
+  if (!text) return Problems(1, path + ": cannot be read");
+  const auto documents = read_documents(*text, path);
+  if (!documents) return documents.error();
+  if (documents->size() != 1) {
+    return Problems(
+        1, path + ": " +
+               got_expected(std::to_string(documents->size()) + " documents", "one kubeconfig"));
+  }
+  Reader reader(path, documents->front());
+  return reader.read(context);
+}
+
+}  // namespace pilotlight::config

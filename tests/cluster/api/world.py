@@ -1,0 +1,212 @@
+"""The product's programs against a real API server, and a kubelet played by a thread."""
+import itertools
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import urllib3
+import yaml
+from kubernetes import client, config
+
+from harness import BIN, wait_for
+from http1 import ask_now
+from queue_proxy import environment, free_port
+
+RUN = pathlib.Path(os.environ["KRUN"])
+API = "https://10.89.0.1:6443"
+AUTOSCALER, ACTIVATOR = "127.0.0.3", "127.0.0.2"  # as on a laptop: each its own address
+GATEWAY = ("127.0.0.1", 8080)
+INJECT = "pilotlight.dev/inject"
+
+
+def kubeconfig(path, server=API):
+    """Writes one for the cluster's administrator; `server` may be a proxy on the way."""
+    pki = RUN / "pki"
+    path.write_text(yaml.safe_dump({
+        "apiVersion": "v1", "kind": "Config", "current-context": "c",
+        "clusters": [{"name": "k", "cluster": {
+            "server": server, "certificate-authority": str(pki / "ca.crt")}}],
+        "users": [{"name": "u", "user": {"client-certificate": str(pki / "admin.crt"),
+                                         "client-key": str(pki / "admin.key")}}],
+        "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}]}))
+    return path
+
+
+def deployment(name, replicas=0, **annotations):
+    own = {"initial_scale": "0", "window": "6s", "max_scale": "3", **annotations}
+    labels = {"app": name, INJECT: "true"}
+    return {
+        "metadata": {"name": name, "labels": labels, "annotations": {
+            "autoscaling.knative.dev/" + key.replace("_", "-"): value
+            for key, value in own.items()}},
+        "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": name}},
+                 "template": {
+                     "metadata": {"labels": labels, "annotations": {
+                         "pilotlight.dev/container-concurrency": "4",
+                         "pilotlight.dev/timeout-seconds": "120"}},
+                     "spec": {"containers": [{"name": "app", "image": "echo"}]}}}}
+
+
+def private_service(name):
+    """The headless Service whose EndpointSlices say which pods of a revision are ready."""
+    return {"metadata": {"name": f"{name}-private"},
+            "spec": {"clusterIP": "None", "selector": {"app": name},
+                     "ports": [{"name": "http", "port": 80, "targetPort": 8012}]}}
+
+
+class Program:
+    """One of the product's programs, its output in a file."""
+
+    def __init__(self, folder, name, *arguments, prefix=(), env=None):
+        self.log = folder / f"{name}-{time.monotonic_ns()}.log"
+        with self.log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [*prefix, str(BIN / name), *map(str, arguments)], stdout=output, stderr=output,
+                stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})})
+
+    def stop(self, how=signal.SIGTERM, seconds=20):
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def text(self):
+        return self.log.read_text(errors="replace")
+
+
+def listens(address, port):
+    with socket.socket() as probe:
+        return probe.connect_ex((address, port)) == 0
+
+
+class Kubelet:
+    """Runs the pods of one namespace: for each an echo app and the real sidecar at an address of
+    the pods' range, and its status written when it is ready. Pods that are deleted are ended as a
+    kubelet does, with SIGTERM first."""
+
+    numbers = itertools.count(10)  # of all kubelets: a pod that drains still has its address
+
+    def __init__(self, api_client, space, folder):
+        self.core, self.space, self.folder = client.CoreV1Api(api_client), space, folder
+        self.pods, self.ending, self.stopping = {}, [], threading.Event()
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def stop(self):
+        self.stopping.set()
+        self.thread.join()
+        for program in itertools.chain(*self.pods.values(), *self.ending):
+            program.stop(signal.SIGKILL)
+
+    def _run(self):
+        while not self.stopping.wait(0.05):
+            try:
+                self._look()
+            except (client.ApiException, urllib3.exceptions.HTTPError):
+                pass  # the API server is away, or a pod has gone: a kubelet looks again
+
+    def _look(self):
+        wanted = {pod.metadata.uid: pod for pod in
+                  self.core.list_namespaced_pod(self.space, label_selector=INJECT).items
+                  if pod.metadata.deletion_timestamp is None}
+        for uid in wanted.keys() - self.pods.keys():
+            self._start(wanted[uid])
+        for uid in self.pods.keys() - wanted.keys():
+            self.ending.append(self.pods.pop(uid))
+            app, sidecar = self.ending[-1]
+            threading.Thread(target=lambda a=app, s=sidecar: (s.stop(), a.stop()),
+                             daemon=True).start()
+
+    def _start(self, pod):
+        number, port = next(self.numbers), free_port()
+        address = f"10.89.{128 + number // 250}.{number % 250 + 1}"
+        name = pod.metadata.labels["app"]
+        app = Program(self.folder, "echo-server", "--port", port, "--address", "127.0.0.1")
+        sidecar = Program(self.folder, "pilotlight-proxy", env=environment(
+            port, address, CONTAINER_CONCURRENCY="4", SERVING_NAMESPACE=self.space,
+            SERVING_CONFIGURATION=name, SERVING_REVISION=name, SERVING_POD=pod.metadata.name,
+            PILOTLIGHT_AUTOSCALER=f"{AUTOSCALER}:9444"))
+        self.pods[pod.metadata.uid] = (app, sidecar)
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        self.core.patch_namespaced_pod_status(pod.metadata.name, self.space, {"status": {
+            "phase": "Running", "podIP": address, "podIPs": [{"ip": address}],
+            "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": now}]}})
+
+
+class World:
+    """A namespace, a kubelet for it, an autoscaler and an activator with this kubeconfig."""
+
+    def __init__(self, folder, space, config_file):
+        self.folder, self.space, self.config_file = folder, space, config_file
+        self.api = config.new_client_from_config(str(kubeconfig(folder / "admin.kubeconfig")))
+        self.api.rest_client.pool_manager.connection_pool_kw["retries"] = False
+        self.apps, self.core = client.AppsV1Api(self.api), client.CoreV1Api(self.api)
+        self.core.create_namespace({"metadata": {"name": space}})
+        self.programs = []
+        self.kubelet = Kubelet(self.api, space, folder)
+        self.autoscaler = self.activator = None
+
+    def start(self):
+        self.start_autoscaler()
+        self.start_activator()
+        return self
+
+    def start_activator(self):
+        self.activator = self.run(
+            "pilotlight-activator", "--kubeconfig", self.config_file, "--address", ACTIVATOR,
+            "--autoscaler", f"{AUTOSCALER}:9444", "--listen", "%s:%d" % GATEWAY, "--shards", 1)
+        wait_for("the gateway", lambda: listens(*GATEWAY))
+
+    def start_autoscaler(self, *arguments, **options):
+        arguments = arguments or ("--kubeconfig", self.config_file)
+        self.autoscaler = self.run("pilotlight-autoscaler", *arguments, "--address", AUTOSCALER,
+                                   **options)
+        wait_for("the autoscaler", lambda: listens(AUTOSCALER, 9444))
+
+    def run(self, name, *arguments, **options):
+        self.programs.append(Program(self.folder, name, *arguments, **options))
+        return self.programs[-1]
+
+    def stop(self):
+        for program in reversed(self.programs):
+            program.stop()
+        for one in self.apps.list_namespaced_deployment(self.space).items:
+            self.apps.delete_namespaced_deployment(one.metadata.name, self.space)
+        self.kubelet.stop()
+        self.core.delete_namespace(self.space)
+
+    # --- what a test does and sees ---
+
+    def deploy(self, name, **options):
+        self.core.create_namespaced_service(self.space, private_service(name))
+        self.apps.create_namespaced_deployment(self.space, deployment(name, **options))
+
+    def routed(self, name):
+        """Waits until the activator knows the Deployment."""
+        wait_for(f"a route to {name}", lambda: any(
+            one.get("revision") == name and one.get("namespace") == self.space
+            for one in self.page(ACTIVATOR)["revisions"]), every=0.05)
+
+    def ask(self, name, path="/", timeout=120, **request):
+        return ask_now(GATEWAY, f"{name}.{self.space}.example.com", path, timeout, **request)
+
+    def replicas(self, name):
+        return self.apps.read_namespaced_deployment(name, self.space).spec.replicas
+
+    def page(self, address, path="/status"):
+        return json.loads(ask_now((address, 8022), address, path, 10).body)
+
+    def wait_replicas(self, name, count, seconds=60):
+        wait_for(f"{name} at {count}", lambda: self.replicas(name) == count, seconds, every=0.1)
+
+    def story(self):
+        return "\n".join(f"---- {one.log.name}\n" + "\n".join(one.text().splitlines()[-40:])
+                         for one in self.programs)
