@@ -27,7 +27,8 @@ config::Checked<std::vector<config::Document>> read(const std::vector<std::strin
   for (const config::ManifestText& file : config::read_manifest_files(paths, problems)) {
     auto documents = config::read_documents(file.text, file.name);
     if (!documents) {
-      problems.insert(problems.end(), documents.error().begin(), documents.error().end());
+      const config::Problems more = documents.error();
+      problems.insert(problems.end(), more.begin(), more.end());
     } else if (documents->empty()) {
       problems.push_back(file.name + ": got no document, expected one at least");
     } else {

@@ -46,7 +46,8 @@ Problems check_deployment(const json& deployment, const AutoscalerDefaults& defa
   if (written == nullptr) return problems;  // the API server refuses it
   const auto injected = inject(*written, owner, InjectSettings(), spec.path_of("template"));
   if (!injected) {
-    problems.insert(problems.end(), injected.error().begin(), injected.error().end());
+    const Problems more = injected.error();
+    problems.insert(problems.end(), more.begin(), more.end());
   }
   return problems;
 }

@@ -90,7 +90,8 @@ pilotlight::config::Problems check(const Raw& raw, pilotlight::controller::Optio
     if (defaults) {
       options.rules.defaults = *defaults;
     } else {
-      problems.insert(problems.end(), defaults.error().begin(), defaults.error().end());
+      const config::Problems more = defaults.error();
+      problems.insert(problems.end(), more.begin(), more.end());
     }
   }
   return problems;

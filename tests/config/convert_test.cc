@@ -162,7 +162,7 @@ TEST(InjectDocuments, ProblemsHaveTheirLine) {
   const auto out =
       inject(documents_of(test::deployment() + "      hostNetwork: true\n"), InjectSettings());
   ASSERT_FALSE(out);
-  EXPECT_EQ(out.error()[0].find("x.yaml:17: spec.template.spec.hostNetwork: got true"), 0U)
+  EXPECT_EQ(out.error()[0].find("x.yaml:16: spec.template.spec.hostNetwork: got true"), 0U)
       << out.error()[0];
 }
 
