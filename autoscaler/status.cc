@@ -154,6 +154,10 @@ std::string metrics_text(Loop& loop, const wire::ServerCounts& wire) {
               loop.file() == nullptr ? 0 : loop.file()->lost());
   out.gauge("pilotlight_activators", "Activators connected.",
             static_cast<double>(loop.registry().activators()));
+  out.gauge("pilotlight_wire_connections", "Sidecars and activators connected.",
+            static_cast<double>(wire.open));
+  out.gauge("pilotlight_wire_connections_limit", "At most so many at once.",
+            static_cast<double>(wire.limit));
   out.counter("pilotlight_wire_connections_total", "Connections accepted.", wire.accepted);
   out.counter("pilotlight_wire_refused_total", "Connections whose HELLO was refused.",
               wire.refused);

@@ -81,8 +81,13 @@ def measure(binaries, size):
                 result["bad_frames"] = int(metric(text, "pilotlight_wire_bad_frames_total"))
         finally:
             fleet.stdin.close()
-            if fleet.wait(30) != 0:
-                print("bench-fleet ended with an error", file=sys.stderr)
+            try:
+                code = fleet.wait(30)
+            except subprocess.TimeoutExpired:
+                fleet.kill()
+                raise
+    if code != 0:
+        raise RuntimeError(f"bench-fleet: exit {code}")
     return result
 
 

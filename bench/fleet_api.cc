@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <future>
+#include <string_view>
 #include <utility>
 
 namespace pilotlight::bench {
@@ -10,7 +11,9 @@ namespace pilotlight::bench {
 FleetApi::FleetApi(Duration latency) {
   api_.set_latency(latency);
   api_.on_patch([this](const StubApi::Patch& patch) { taken_ += patch.taken ? 1 : 0; });
-  api_.on_watch([this](std::string_view) { ++watches_; });
+  api_.on_watch([this](std::string_view target) {
+    if (target.find("/deployments") != std::string_view::npos) listed_ = true;
+  });
 }
 
 void FleetApi::add(const std::string& name, std::int32_t replicas) {

@@ -29,7 +29,8 @@ class FleetApi {
 
   /// PATCHes that were taken.
   [[nodiscard]] std::uint64_t taken() const noexcept { return taken_; }
-  [[nodiscard]] int watches() const noexcept { return watches_; }
+  /// Whether the autoscaler has taken the list of Deployments and watches them.
+  [[nodiscard]] bool listed() const noexcept { return listed_; }
 
  private:
   [[nodiscard]] Task<> end();
@@ -37,7 +38,7 @@ class FleetApi {
   Shard shard_{0};
   StubApi api_{shard_.executor(), shard_.clock()};
   std::atomic<std::uint64_t> taken_ = 0;
-  std::atomic<int> watches_ = 0;
+  std::atomic<bool> listed_ = false;
 };
 
 }  // namespace pilotlight::bench

@@ -126,7 +126,13 @@ void FleetRun::begin() {
     std::fputs("bench-fleet: expected a process id on stdin\n", stderr);
     std::exit(1);
   }
-  while (api_.watches() < 2) fleet_.listen(Steady::now() + 10ms);  // it has listed everything
+  const auto deadline = Steady::now() + 30s;
+  while (!api_.listed()) {
+    fleet_.listen(Steady::now() + 10ms);
+    if (Steady::now() < deadline) continue;
+    std::fputs("bench-fleet: the autoscaler did not list the Deployments within 30 s\n", stderr);
+    std::exit(1);
+  }
   fleet_.listen(Steady::now() + 300ms);
   resident_alone_ = resident_bytes_of(pid_);
   fleet_.connect();

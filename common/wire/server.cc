@@ -59,7 +59,9 @@ struct Server::State {
   State(Executor e, Clock& c, ServerOptions o, ServerListener& l)
       : clock(c), options(std::move(o)), listener(l), scope(e), acceptor(e, c, [this](TcpStream s) {
           accept(std::move(s));
-        }) {}
+        }) {
+    counts.limit = options.connection_limit;
+  }
 
   void accept(TcpStream stream);
   [[nodiscard]] Task<> serve(std::list<std::unique_ptr<Connection>>::iterator place);
@@ -215,6 +217,7 @@ void Server::State::accept(TcpStream stream) {
   full = false;
   const auto place =
       connections.insert(connections.end(), std::make_unique<Connection>(*this, std::move(stream)));
+  counts.open = connections.size();
   scope.spawn(serve(place));
 }
 
@@ -232,6 +235,7 @@ Task<> Server::State::serve(std::list<std::unique_ptr<Connection>>::iterator pla
     log_debug("wire peer left before HELLO", {{"reason", connection.link().reason()}});
   }
   connections.erase(place);
+  counts.open = connections.size();
 }
 
 Server::Server(Executor executor, Clock& clock, ServerOptions options, ServerListener& listener)

@@ -69,6 +69,8 @@ struct ServerCounts {
   std::uint64_t bad_frames = 0;  ///< Connections ended by bytes that are not a frame.
   std::uint64_t skipped = 0;     ///< Frames of unknown type.
   std::uint64_t frames = 0;
+  std::size_t open = 0;   ///< Connections now.
+  std::size_t limit = 0;  ///< At most so many.
 };
 
 /// Accepts sidecars and activators. A connection must say HELLO within 2 s; one from which nothing

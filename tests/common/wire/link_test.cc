@@ -141,6 +141,7 @@ TEST_F(WireLink, OfACrowdSidecarsReportLessOftenAndActivatorsDoNot) {
   EXPECT_EQ(told(hello(Role::sidecar, "r1", 7)), 250U);
   EXPECT_EQ(told(hello(Role::sidecar, "r2", 8)), 1000U);
   EXPECT_EQ(told(hello(Role::activator, "a1", 9)), 250U);
+  EXPECT_EQ(server->counts().open, 3U);
 }
 
 TEST_F(WireLink, AWrongTokenIsRefusedAndTriedAgain) {
