@@ -34,7 +34,10 @@ Task<> Scaler::work(wire::RevisionKey revision) {
   co_await asio::this_coro::throw_if_cancelled(false);
   const std::unique_ptr<Timer> pause = clock_.make_timer();
   kube::BackOff back_off(20ms, 2s);
+  unsigned attempt = 0;
   while (!closed_) {
+    ++attempt;
+    const TimePoint sent_at = clock_.now();
     const Job job = jobs_.at(revision);  // a copy: a newer wish may come while this one travels
     const Result<> done =
         co_await target_.set_replicas(revision.name_space, job.deployment, job.change.to);
@@ -44,7 +47,13 @@ Task<> Scaler::work(wire::RevisionKey revision) {
       log_warn("scale failed", {{"revision", revision.revision},
                                 {"to", job.change.to},
                                 {"error", done.error().message()}});
-      const TimePoint again = now + back_off.next(random_);
+      PatchFailure failure;
+      failure.error = done.error();
+      failure.attempt = attempt;
+      failure.took = now - sent_at;
+      failure.retry_in = back_off.next(random_);
+      listener_.patch_failed(revision, job.change, failure);
+      const TimePoint again = now + failure.retry_in;
       co_await pause->wait_until(again);
       continue;
     }
@@ -52,7 +61,8 @@ Task<> Scaler::work(wire::RevisionKey revision) {
     if (newest) jobs_.erase(revision);
     if (done.has_value()) {
       ++patches_;
-      listener_.scaled(revision, job.change, now);
+      listener_.scaled(revision, job.change, attempt, now - sent_at, now);
+      attempt = 0;
     }
     if (newest) co_return;
     back_off.reset();

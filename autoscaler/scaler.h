@@ -9,6 +9,7 @@
 #include "autoscaler/decider.h"
 #include "autoscaler/scale_target.h"
 #include "common/async/scope.h"
+#include "common/base/error.h"
 #include "common/wire/frames.h"
 
 namespace pilotlight::autoscaler {
@@ -23,11 +24,21 @@ struct Change {
   TimePoint decided_at{};
 };
 
+/// An attempt that failed and will be repeated.
+struct PatchFailure {
+  ErrorCode error;
+  unsigned attempt = 1;
+  Duration took{};
+  Duration retry_in{};
+};
+
 class ScalerListener {
  public:
   virtual ~ScalerListener() = default;
-  virtual void scaled(const wire::RevisionKey& revision, const Change& change,
-                      TimePoint patched_at) = 0;
+  virtual void scaled(const wire::RevisionKey& revision, const Change& change, unsigned attempt,
+                      Duration took, TimePoint patched_at) = 0;
+  virtual void patch_failed(const wire::RevisionKey& revision, const Change& change,
+                            const PatchFailure& failure) = 0;
 };
 
 /// Carries changes to the ScaleTarget: at most one call per Deployment at a time, the newest wish
