@@ -51,8 +51,6 @@ void Control::received(const wire::Frame& frame) {
     endpoints_came(*endpoints);
   } else if (const auto* drain = std::get_if<wire::Drain>(&frame)) {
     drain_came(*drain);
-  } else if (const auto* goaway = std::get_if<wire::Goaway>(&frame)) {
-    log_info("autoscaler sends us away", {{"leader", goaway->leader}, {"text", goaway->text}});
   }
 }
 

@@ -1,5 +1,6 @@
 #include "autoscaler/app.h"
 
+#include <algorithm>
 #include <csignal>
 #include <utility>
 
@@ -14,6 +15,9 @@ namespace {
 
 // STATS four times a second: a second is whole in the windows within 250 ms of its end.
 constexpr std::uint32_t kReportPeriodMs = 250;
+
+// For listeners, the API's connections, scrapes (256 and 256 at most) and files.
+constexpr std::size_t kOtherDescriptors = 600;
 
 kube::Watcher::What our_deployments() {
   kube::Watcher::What what;
@@ -48,6 +52,7 @@ wire::ServerOptions wire_options(const Options& options, std::uint64_t epoch) {
   wire.token = options.token;
   wire.report_period_ms = kReportPeriodMs;
   wire.epoch = epoch;
+  wire.connection_limit = std::max(options.descriptors, kOtherDescriptors + 1) - kOtherDescriptors;
   return wire;
 }
 

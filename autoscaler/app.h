@@ -23,6 +23,7 @@ struct Options {
   asio::ip::address address = asio::ip::address_v4::loopback();
   config::AutoscalerDefaults defaults;  ///< Of revisions that do not say otherwise.
   std::string decision_file;            ///< Where decisions are kept; "" for memory only.
+  std::size_t descriptors = 1024;       ///< How many this process may have.
   std::uint16_t wire_port = 9444;       ///< 0 picks one.
   std::uint16_t admin_port = 8022;      ///< 0 picks one.
   std::uint16_t metrics_port = 9090;    ///< 0 picks one.

@@ -70,11 +70,12 @@ void Chronicle::decided(const wire::RevisionKey& revision, const LoggedDecision&
   if (logged.desired() == 0) entry->second.cold_starts.asleep();
 }
 
-void Chronicle::patched(const wire::RevisionKey& revision, const PatchNote& note, TimePoint now) {
+void Chronicle::patched(const wire::RevisionKey& revision, const PatchOutcome& outcome) {
   const auto entry = entries_.find(revision);
   if (entry == entries_.end()) return;
-  if (note.taken() && note.to > 0) entry->second.cold_starts.patched(now);
-  write(revision, entry->second, "patch", patch_fields(note), now);
+  const bool taken = outcome.result == PatchResult::taken;
+  if (taken && outcome.change.to > 0) entry->second.cold_starts.patched(outcome.ended_at);
+  write(revision, entry->second, "patch", patch_fields(outcome), outcome.ended_at);
 }
 
 Chronicle::Entries::iterator Chronicle::owner_by_deployment(const std::string& name_space,
@@ -190,8 +191,9 @@ void Chronicle::refused(const wire::RevisionKey& revision, const SourceId& sourc
   if (entry != entries_.end()) entry->second.refusals.report(source, counted, now);
 }
 
-void Chronicle::lost(const SourceId& source) {
-  for (auto& [revision, entry] : entries_) entry.refusals.lost(source);
+void Chronicle::lost(const wire::RevisionKey& revision, const SourceId& source) {
+  const auto entry = entries_.find(revision);
+  if (entry != entries_.end()) entry->second.refusals.lost(source);
 }
 
 void Chronicle::finish_cold_start(Entries::iterator owner, TimePoint now) {
@@ -201,12 +203,12 @@ void Chronicle::finish_cold_start(Entries::iterator owner, TimePoint now) {
   }
 }
 
-void Chronicle::advance(TimePoint now) {
-  for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
-    finish_cold_start(entry, now);
-    const auto summary = entry->second.refusals.take(now);
-    if (summary) write(entry->first, entry->second, "refusals", refusal_fields(*summary), now);
-  }
+void Chronicle::advance(const wire::RevisionKey& revision, TimePoint now) {
+  const auto entry = entries_.find(revision);
+  if (entry == entries_.end()) return;
+  finish_cold_start(entry, now);
+  const auto summary = entry->second.refusals.take(now);
+  if (summary) write(revision, entry->second, "refusals", refusal_fields(*summary), now);
 }
 
 const ColdStarts* Chronicle::cold_starts(const wire::RevisionKey& revision) const {

@@ -42,7 +42,7 @@ class Chronicle {
              TimePoint now);
   void decided(const wire::RevisionKey& revision, const LoggedDecision& logged,
                const std::string& text);
-  void patched(const wire::RevisionKey& revision, const PatchNote& note, TimePoint now);
+  void patched(const wire::RevisionKey& revision, const PatchOutcome& outcome);
   void pod_changed(const PodView& pod, TimePoint now);
   void pod_gone(const PodView& pod, TimePoint now);
   void image_pulled(const PulledView& pulled, TimePoint now);
@@ -53,10 +53,10 @@ class Chronicle {
   void woken(const wire::RevisionKey& revision, const wire::Woken& frame, TimePoint now);
   void refused(const wire::RevisionKey& revision, const SourceId& source,
                const RefusalCounts& counted, TimePoint now);
-  void lost(const SourceId& source);
+  void lost(const wire::RevisionKey& revision, const SourceId& source);
 
-  /// Writes what is due by the time. Call it several times a second.
-  void advance(TimePoint now);
+  /// Writes what is due of a revision by the time. Call it several times a second.
+  void advance(const wire::RevisionKey& revision, TimePoint now);
 
   /// Null for a revision that is not known.
   [[nodiscard]] const ColdStarts* cold_starts(const wire::RevisionKey& revision) const;

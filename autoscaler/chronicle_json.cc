@@ -38,12 +38,17 @@ void add_failure(json& fields, const PodView& pod) {
 
 }  // namespace
 
-json patch_fields(const PatchNote& note) {
-  json fields = {{"from", note.from},     {"to", note.to},         {"attempt", note.attempt},
-                 {"result", note.result}, {"taken", note.taken()}, {"took_us", us(note.took)}};
-  if (note.status != 0) fields["status"] = note.status;
-  if (!note.taken()) fields["error"] = note.error;
-  if (note.retry_in) fields["retry_us"] = us(*note.retry_in);
+json patch_fields(const PatchOutcome& outcome) {
+  const bool taken = outcome.result == PatchResult::taken;
+  json fields = {{"from", outcome.change.from},
+                 {"to", outcome.change.to},
+                 {"attempt", outcome.attempt},
+                 {"result", to_string(outcome.result)},
+                 {"taken", taken},
+                 {"took_us", us(outcome.ended_at - outcome.sent_at)}};
+  if (outcome.answer.status != 0) fields["status"] = outcome.answer.status;
+  if (!taken) fields["error"] = outcome.answer.error.message();
+  if (outcome.retry_at) fields["retry_us"] = us(*outcome.retry_at - outcome.ended_at);
   return fields;
 }
 

@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "autoscaler/change.h"
 #include "autoscaler/cold_start.h"
 #include "autoscaler/pod_view.h"
 #include "autoscaler/refusals.h"
@@ -16,21 +17,7 @@
 /// grow. docs/autoscaling.md lists them. Pure.
 namespace pilotlight::autoscaler {
 
-/// One attempt to tell the API a number of replicas.
-struct PatchNote {
-  std::int32_t from = 0;
-  std::int32_t to = 0;
-  unsigned attempt = 1;
-  std::string result;   ///< "taken", or in what way it failed.
-  unsigned status = 0;  ///< Of HTTP; 0 when no answer came, or it is not known.
-  std::string error;    ///< For people; "" when it was taken.
-  Duration took{};
-  std::optional<Duration> retry_in;  ///< It will be tried again.
-
-  [[nodiscard]] bool taken() const noexcept { return error.empty(); }
-};
-
-[[nodiscard]] nlohmann::json patch_fields(const PatchNote& note);
+[[nodiscard]] nlohmann::json patch_fields(const PatchOutcome& outcome);
 [[nodiscard]] nlohmann::json phase_fields(const std::string& replica, std::string_view phase);
 [[nodiscard]] nlohmann::json ready_fields(const ReplicaRecord& replica);
 [[nodiscard]] nlohmann::json exited_fields(const PodView& pod);

@@ -9,7 +9,6 @@
 namespace pilotlight::autoscaler {
 namespace {
 
-constexpr std::chrono::seconds kPatchTime{5};
 constexpr std::string_view kServiceName = "kubernetes.io/service-name";
 constexpr std::string_view kPrivate = "-private";
 
@@ -120,13 +119,16 @@ void PulledFeed::applied(const kube::Json& object) {
   if (synced_ && pulled) loop_.image_pulled(*pulled);
 }
 
-Task<Result<>> KubeTarget::set_replicas(std::string name_space, std::string deployment,
-                                        std::int32_t replicas) {
-  const TimePoint deadline = clock_.now() + kPatchTime;
-  const Result<kube::Json> scale = co_await client_.patch_scale(
-      std::move(name_space), std::move(deployment), replicas, deadline);
-  if (scale.has_error()) co_return scale.error();
-  co_return Result<>();
+Task<PatchAnswer> KubeTarget::set_replicas(std::string name_space, std::string deployment,
+                                           std::int32_t replicas) {
+  const TimePoint deadline = clock_.now() + patch_time_;
+  const kube::ScaleAnswer scale =
+      co_await client_.send_scale(std::move(name_space), std::move(deployment), replicas, deadline);
+  PatchAnswer answer;
+  answer.status = scale.status;
+  answer.retry_after = scale.retry_after;
+  answer.error = scale.error;
+  co_return answer;
 }
 
 }  // namespace pilotlight::autoscaler

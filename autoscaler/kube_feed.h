@@ -79,17 +79,20 @@ class PulledFeed final : public kube::Watcher::Listener {
   bool synced_ = false;
 };
 
-/// Sends a number of replicas to the Kubernetes API: PATCH of the scale subresource, within 5 s.
+/// Sends a number of replicas to the Kubernetes API: PATCH of the scale subresource, on connections
+/// that are kept, each within `patch_time`.
 class KubeTarget final : public ScaleTarget {
  public:
-  KubeTarget(kube::Client& client, Clock& clock) : client_(client), clock_(clock) {}
+  KubeTarget(kube::Client& client, Clock& clock, Duration patch_time = std::chrono::seconds(5))
+      : client_(client), clock_(clock), patch_time_(patch_time) {}
 
-  [[nodiscard]] Task<Result<>> set_replicas(std::string name_space, std::string deployment,
-                                            std::int32_t replicas) override;
+  [[nodiscard]] Task<PatchAnswer> set_replicas(std::string name_space, std::string deployment,
+                                               std::int32_t replicas) override;
 
  private:
   kube::Client& client_;
   Clock& clock_;
+  Duration patch_time_;
 };
 
 }  // namespace pilotlight::autoscaler

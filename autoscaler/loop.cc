@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 
 #include "autoscaler/status_events.h"
@@ -19,6 +20,7 @@ constexpr Duration kTick = 2s;     // Knative's period of decisions
 constexpr Duration kStep = 100ms;  // how often seconds are closed and the lost are let go
 constexpr Duration kOldNews = 1s;
 constexpr std::size_t kEarlyPokes = 1000;
+constexpr std::size_t kInOneGo = 16;  // revisions, between two looks at what has come in
 
 SourceId source_of(const wire::Hello& hello) {
   SourceId id;
@@ -82,7 +84,7 @@ Task<> Loop::run() {
   while (!closed_) {
     const TimePoint next = clock_.now() + kStep;
     const bool came = co_await timer_->wait_until(next);
-    if (came) tick(clock_.now());
+    if (came) co_await tick();
   }
 }
 
@@ -93,17 +95,32 @@ void Loop::close() noexcept {
   timer_->cancel();
 }
 
-void Loop::tick(TimePoint now) {
-  registry_.advance(now);
-  chronicle_.advance(now);
-  for (auto& [key, subject] : subjects_) {
-    const auto& active = subject->state.active_since;
-    subject->collector.limit_waits(active ? now - *active : Duration::zero());
-    subject->collector.advance(now, demand_known(*subject));
-    if (now < subject->next_tick) continue;
-    subject->next_tick = std::max(subject->next_tick + kTick, now + kStep);
-    decide_on(*subject, std::nullopt, now);
+/// Every revision once, but never so many in one go that a POKE waits for them.
+Task<> Loop::tick() {
+  const Executor executor = co_await asio::this_coro::executor;
+  registry_.advance(clock_.now());
+  auto next = subjects_.begin();
+  while (next != subjects_.end()) {
+    const TimePoint now = clock_.now();
+    for (std::size_t i = 0; i < kInOneGo && next != subjects_.end(); ++i, ++next) {
+      tend(*next->second, now);
+    }
+    if (next == subjects_.end()) break;
+    const wire::RevisionKey key = next->first;  // it may be gone afterwards
+    co_await asio::post(executor, asio::use_awaitable_t<Executor>());
+    if (closed_) break;
+    next = subjects_.lower_bound(key);
   }
+}
+
+void Loop::tend(Subject& subject, TimePoint now) {
+  chronicle_.advance(subject.view.key, now);
+  const auto& active = subject.state.active_since;
+  subject.collector.limit_waits(active ? now - *active : Duration::zero());
+  subject.collector.advance(now, demand_known(subject));
+  if (now < subject.next_tick) return;
+  subject.next_tick = std::max(subject.next_tick + kTick, now + kStep);
+  decide_on(subject, std::nullopt, now);
 }
 
 bool Loop::demand_known(const Subject& subject) const {
@@ -113,7 +130,7 @@ bool Loop::demand_known(const Subject& subject) const {
 Observation Loop::observe(const Subject& subject, TimePoint now) const {
   Observation seen;
   seen.ready = registry_.ready_count(subject.view.key);
-  seen.replicas = scaler_.wanted(subject.view.key).value_or(subject.view.replicas);
+  seen.replicas = scaler_.queue().wanted(subject.view.key).value_or(subject.view.replicas);
   seen.waiting_now = subject.collector.present(now);
   seen.can_wake = registry_.activators() > 0;
   const std::chrono::sys_seconds wall(
@@ -207,12 +224,23 @@ void Loop::left(wire::Peer& peer, std::string_view reason, bool replaced) {
                     {"replica", peer.hello().replica},
                     {"reason", reason}});
   const TimePoint now = clock_.now();
-  if (!replaced) {
-    const SourceId source = source_of(peer.hello());
-    for (auto& [key, subject] : subjects_) subject->collector.lost(source, now);
-    chronicle_.lost(source);
-  }
+  if (!replaced) lost(peer.hello(), now);
   registry_.left(peer, replaced, now);
+}
+
+/// A sidecar reports on its own revision only.
+void Loop::lost(const wire::Hello& hello, TimePoint now) {
+  const SourceId source = source_of(hello);
+  if (hello.role == wire::Role::sidecar) {
+    const auto found = subjects_.find(hello.revision);
+    if (found != subjects_.end()) found->second->collector.lost(source, now);
+    chronicle_.lost(hello.revision, source);
+    return;
+  }
+  for (auto& [key, subject] : subjects_) {
+    subject->collector.lost(source, now);
+    chronicle_.lost(key, source);
+  }
 }
 
 void Loop::stats(wire::Peer& peer, const wire::Stats& frame) {
@@ -262,21 +290,14 @@ void Loop::replica_not_ready(const wire::RevisionKey& revision, const ReplicaRec
   chronicle_.replica_not_ready(revision, replica, reason, clock_.now());
 }
 
-void Loop::patch_failed(const wire::RevisionKey& revision, const Change& change,
-                        const PatchFailure& failure) {
-  PatchNote note;
-  note.from = change.from;
-  note.to = change.to;
-  note.attempt = failure.attempt;
-  note.result = "failed";
-  note.error = failure.error.message();
-  note.took = failure.took;
-  note.retry_in = failure.retry_in;
-  chronicle_.patched(revision, note, clock_.now());
+void Loop::attempted(const wire::RevisionKey& revision, const PatchOutcome& outcome) {
+  chronicle_.patched(revision, outcome);
+  if (outcome.result == PatchResult::taken) scaled(revision, outcome);
 }
 
-void Loop::scaled(const wire::RevisionKey& revision, const Change& change, unsigned attempt,
-                  Duration took, TimePoint patched_at) {
+void Loop::scaled(const wire::RevisionKey& revision, const PatchOutcome& outcome) {
+  const Change& change = outcome.change;
+  const TimePoint patched_at = outcome.ended_at;
   const auto found = subjects_.find(revision);
   if (found != subjects_.end()) {
     Subject& subject = *found->second;
@@ -287,13 +308,6 @@ void Loop::scaled(const wire::RevisionKey& revision, const Change& change, unsig
     subject.view.replicas = change.to;
   }
   events_.record("decision", decision_event(revision, change, patched_at));
-  PatchNote note;
-  note.from = change.from;
-  note.to = change.to;
-  note.attempt = attempt;
-  note.result = "taken";
-  note.took = took;
-  chronicle_.patched(revision, note, patched_at);
 }
 
 }  // namespace pilotlight::autoscaler

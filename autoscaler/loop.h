@@ -51,10 +51,7 @@ class Loop final : public wire::ServerListener, public RegistryListener, public 
   void replica_ready(const wire::RevisionKey& revision, const ReplicaRecord& replica) override;
   void replica_not_ready(const wire::RevisionKey& revision, const ReplicaRecord& replica,
                          std::string_view reason) override;
-  void scaled(const wire::RevisionKey& revision, const Change& change, unsigned attempt,
-              Duration took, TimePoint patched_at) override;
-  void patch_failed(const wire::RevisionKey& revision, const Change& change,
-                    const PatchFailure& failure) override;
+  void attempted(const wire::RevisionKey& revision, const PatchOutcome& outcome) override;
 
   /// What the API shows of the replicas' Pods.
   void pod_changed(const PodView& pod) { chronicle_.pod_changed(pod, clock_.now()); }
@@ -70,14 +67,18 @@ class Loop final : public wire::ServerListener, public RegistryListener, public 
   [[nodiscard]] const DecisionFile* file() const noexcept { return file_; }
   [[nodiscard]] const Scaler& scaler() const noexcept { return scaler_; }
   [[nodiscard]] control::EventLog& events() noexcept { return events_; }
+  [[nodiscard]] TimePoint now() const noexcept { return clock_.now(); }
   [[nodiscard]] std::uint64_t epoch() const noexcept { return epoch_; }
 
  private:
-  void tick(TimePoint now);
+  [[nodiscard]] Task<> tick();
+  void tend(Subject& subject, TimePoint now);
   void poke(wire::Peer& activator, const wire::Poke& frame);
   void stats(wire::Peer& peer, const wire::Stats& frame);
+  void lost(const wire::Hello& hello, TimePoint now);
   void decide_on(Subject& subject, std::optional<std::uint32_t> parked, TimePoint now);
   void apply(Subject& subject, const LoggedDecision& logged);
+  void scaled(const wire::RevisionKey& revision, const PatchOutcome& outcome);
   [[nodiscard]] std::vector<Signal> signals_of(const Subject& subject) const;
   [[nodiscard]] Observation observe(const Subject& subject, TimePoint now) const;
   [[nodiscard]] bool demand_known(const Subject& subject) const;

@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 
 #include "autoscaler/app.h"
+#include "common/base/descriptor_limit.h"
 #include "common/base/log.h"
 
 namespace {
@@ -72,6 +73,7 @@ int main(int argc, char** argv) {
     options.defaults = *defaults;
   }
   start_logging("pilotlight-autoscaler", parse_log_level(level, LogLevel::info));
+  options.descriptors = raise_descriptor_limit();
   int code = kExitStart;
   {
     autoscaler::App app(options);

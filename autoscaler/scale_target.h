@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <string>
 
+#include "autoscaler/change.h"
 #include "common/base/clock.h"
-#include "common/base/error.h"
 
 namespace pilotlight::autoscaler {
 
@@ -13,10 +13,11 @@ class ScaleTarget {
  public:
   virtual ~ScaleTarget() = default;
 
-  /// Sets how many replicas a Deployment asks for. Errors: FlowError::not_found when there is no
-  /// such Deployment, else whatever went wrong: it may be tried again.
-  [[nodiscard]] virtual Task<Result<>> set_replicas(std::string name_space, std::string deployment,
-                                                    std::int32_t replicas) = 0;
+  /// Sets how many replicas a Deployment asks for. Several calls may be under way at once. Saying
+  /// the same number again does no harm, so whatever failed may be tried again.
+  [[nodiscard]] virtual Task<PatchAnswer> set_replicas(std::string name_space,
+                                                       std::string deployment,
+                                                       std::int32_t replicas) = 0;
 };
 
 }  // namespace pilotlight::autoscaler

@@ -1,73 +1,99 @@
 #include "autoscaler/scaler.h"
 
+#include <numeric>
 #include <utility>
 
 #include <boost/asio/this_coro.hpp>
 
 #include "common/base/log.h"
-#include "common/kube/back_off.h"
 
 namespace pilotlight::autoscaler {
 
-using namespace std::chrono_literals;
+namespace {
+
+void log_failure(const wire::RevisionKey& revision, const PatchOutcome& outcome) {
+  std::int64_t retry_in_ms = -1;  // given up
+  if (outcome.retry_at) {
+    retry_in_ms =
+        std::chrono::ceil<std::chrono::milliseconds>(*outcome.retry_at - outcome.ended_at).count();
+  }
+  log_warn("scale not taken", {{"namespace", revision.name_space},
+                               {"revision", revision.revision},
+                               {"to", outcome.change.to},
+                               {"attempt", outcome.attempt},
+                               {"result", to_string(outcome.result)},
+                               {"status", outcome.answer.status},
+                               {"error", outcome.answer.error.message()},
+                               {"retry_in_ms", retry_in_ms}});
+}
+
+}  // namespace
 
 Scaler::Scaler(Scope& scope, Clock& clock, ScaleTarget& target, ScalerListener& listener,
                std::mt19937_64& random)
-    : scope_(scope), clock_(clock), target_(target), listener_(listener), random_(random) {}
+    : scope_(scope),
+      clock_(clock),
+      target_(target),
+      listener_(listener),
+      random_(random),
+      pause_(clock.make_timer()) {}
 
 void Scaler::want(const wire::RevisionKey& revision, const std::string& deployment, Change change) {
   if (closed_) return;
-  const auto [place, idle] = jobs_.try_emplace(revision);
-  place->second.deployment = deployment;
-  place->second.change = std::move(change);
-  place->second.number = ++wishes_;
-  if (idle) scope_.spawn(work(revision));
+  queue_.want(revision, deployment, std::move(change));
+  pump();
 }
 
-std::optional<std::int32_t> Scaler::wanted(const wire::RevisionKey& revision) const {
-  const auto job = jobs_.find(revision);
-  if (job == jobs_.end()) return std::nullopt;
-  return job->second.change.to;
+void Scaler::close() noexcept {
+  closed_ = true;
+  pause_->cancel();
 }
 
-Task<> Scaler::work(wire::RevisionKey revision) {
-  co_await asio::this_coro::throw_if_cancelled(false);
-  const std::unique_ptr<Timer> pause = clock_.make_timer();
-  kube::BackOff back_off(20ms, 2s);
-  unsigned attempt = 0;
-  while (!closed_) {
-    ++attempt;
-    const TimePoint sent_at = clock_.now();
-    const Job job = jobs_.at(revision);  // a copy: a newer wish may come while this one travels
-    const Result<> done =
-        co_await target_.set_replicas(revision.name_space, job.deployment, job.change.to);
-    const TimePoint now = clock_.now();
-    if (done.has_error() && done.error() != make_error_code(FlowError::not_found)) {
-      ++failures_;
-      log_warn("scale failed", {{"revision", revision.revision},
-                                {"to", job.change.to},
-                                {"error", done.error().message()}});
-      PatchFailure failure;
-      failure.error = done.error();
-      failure.attempt = attempt;
-      failure.took = now - sent_at;
-      failure.retry_in = back_off.next(random_);
-      listener_.patch_failed(revision, job.change, failure);
-      const TimePoint again = now + failure.retry_in;
-      co_await pause->wait_until(again);
-      continue;
-    }
-    const bool newest = jobs_.at(revision).number == job.number;
-    if (newest) jobs_.erase(revision);
-    if (done.has_value()) {
-      ++patches_;
-      listener_.scaled(revision, job.change, attempt, now - sent_at, now);
-      attempt = 0;
-    }
-    if (newest) co_return;
-    back_off.reset();
+/// Sends whatever may go out now, and sees to it that what may go out later is not forgotten.
+void Scaler::pump() {
+  if (pumping_ || closed_) return;  // an attempt that ends at once comes back here
+  pumping_ = true;
+  while (std::optional<PatchQueue::Attempt> attempt = queue_.next(clock_.now())) {
+    scope_.spawn(send(std::move(*attempt)));
   }
-  jobs_.erase(revision);
+  pumping_ = false;
+  const TimePoint due = queue_.next_due(clock_.now());
+  if (due < pause_until_) pause_->cancel();
+  if (due == TimePoint::max() || waiting_) return;
+  waiting_ = true;
+  scope_.spawn(wait());
+}
+
+Task<> Scaler::send(PatchQueue::Attempt attempt) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  const PatchAnswer answer = co_await target_.set_replicas(attempt.revision.name_space,
+                                                           attempt.deployment, attempt.change.to);
+  const PatchOutcome outcome = queue_.ended(attempt, answer, clock_.now(), random_);
+  ++attempts_[static_cast<std::size_t>(outcome.result)];
+  if (outcome.result != PatchResult::taken) log_failure(attempt.revision, outcome);
+  listener_.attempted(attempt.revision, outcome);
+  pump();
+}
+
+Task<> Scaler::wait() {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  while (!closed_) {
+    pause_until_ = queue_.next_due(clock_.now());
+    if (pause_until_ == TimePoint::max()) break;
+    co_await pause_->wait_until(pause_until_);
+    pump();
+  }
+  pause_until_ = TimePoint::max();
+  waiting_ = false;
+}
+
+std::uint64_t Scaler::attempts(PatchResult result) const noexcept {
+  return attempts_[static_cast<std::size_t>(result)];
+}
+
+std::uint64_t Scaler::failures() const noexcept {
+  return std::accumulate(attempts_.begin(), attempts_.end(), std::uint64_t{0}) -
+         attempts(PatchResult::taken) - attempts(PatchResult::missing);
 }
 
 }  // namespace pilotlight::autoscaler

@@ -1,50 +1,27 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <random>
 #include <string>
 
-#include "autoscaler/decider.h"
+#include "autoscaler/patch_queue.h"
 #include "autoscaler/scale_target.h"
 #include "common/async/scope.h"
-#include "common/base/error.h"
-#include "common/wire/frames.h"
 
 namespace pilotlight::autoscaler {
-
-/// A change of replicas, with what is told about it afterwards.
-struct Change {
-  std::int32_t from = 0;
-  std::int32_t to = 0;
-  Reason reason = Reason::load;
-  std::string text;  ///< For people: why.
-  std::optional<TimePoint> poked_at;
-  TimePoint decided_at{};
-};
-
-/// An attempt that failed and will be repeated.
-struct PatchFailure {
-  ErrorCode error;
-  unsigned attempt = 1;
-  Duration took{};
-  Duration retry_in{};
-};
 
 class ScalerListener {
  public:
   virtual ~ScalerListener() = default;
-  virtual void scaled(const wire::RevisionKey& revision, const Change& change, unsigned attempt,
-                      Duration took, TimePoint patched_at) = 0;
-  virtual void patch_failed(const wire::RevisionKey& revision, const Change& change,
-                            const PatchFailure& failure) = 0;
+
+  /// An attempt has ended, well or not. Called for every one.
+  virtual void attempted(const wire::RevisionKey& revision, const PatchOutcome& outcome) = 0;
 };
 
-/// Carries changes to the ScaleTarget: at most one call per Deployment at a time, the newest wish
-/// wins, failures are tried again after 20 ms doubling to 2 s. A Deployment that does not exist is
-/// given up. One shard; its tasks live in `scope`, which must be cancelled and joined before this
-/// is destroyed.
+/// Carries changes to the ScaleTarget, as PatchQueue decides. One shard; its tasks live in `scope`,
+/// which must be cancelled and joined before this is destroyed.
 class Scaler {
  public:
   Scaler(Scope& scope, Clock& clock, ScaleTarget& target, ScalerListener& listener,
@@ -52,33 +29,31 @@ class Scaler {
 
   void want(const wire::RevisionKey& revision, const std::string& deployment, Change change);
 
-  /// The number that is on its way, if one is.
-  [[nodiscard]] std::optional<std::int32_t> wanted(const wire::RevisionKey& revision) const;
-
   /// Nothing new is tried from here on.
-  void close() noexcept { closed_ = true; }
+  void close() noexcept;
 
-  [[nodiscard]] std::uint64_t patches() const noexcept { return patches_; }
-  [[nodiscard]] std::uint64_t failures() const noexcept { return failures_; }
+  [[nodiscard]] const PatchQueue& queue() const noexcept { return queue_; }
+  /// Attempts that ended so, since the start.
+  [[nodiscard]] std::uint64_t attempts(PatchResult result) const noexcept;
+  /// Attempts that are neither taken nor given up: each was, or will be, followed by another.
+  [[nodiscard]] std::uint64_t failures() const noexcept;
 
  private:
-  struct Job {
-    std::string deployment;
-    Change change;
-    std::uint64_t number = 0;  // tells a newer wish from the one that was sent
-  };
-
-  [[nodiscard]] Task<> work(wire::RevisionKey revision);
+  [[nodiscard]] Task<> send(PatchQueue::Attempt attempt);
+  [[nodiscard]] Task<> wait();
+  void pump();
 
   Scope& scope_;
   Clock& clock_;
   ScaleTarget& target_;
   ScalerListener& listener_;
   std::mt19937_64& random_;
-  std::map<wire::RevisionKey, Job> jobs_;
-  std::uint64_t wishes_ = 0;
-  std::uint64_t patches_ = 0;
-  std::uint64_t failures_ = 0;
+  PatchQueue queue_;
+  std::array<std::uint64_t, kPatchResults> attempts_{};
+  std::unique_ptr<Timer> pause_;
+  TimePoint pause_until_ = TimePoint::max();
+  bool waiting_ = false;  // wait() runs
+  bool pumping_ = false;
   bool closed_ = false;
 };
 

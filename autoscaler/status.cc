@@ -46,6 +46,20 @@ json learned_of(const Loop& loop, const wire::RevisionKey& key) {
   return {{"p50_us", starts->percentile_us(50)}, {"p95_us", starts->percentile_us(95)}};
 }
 
+/// How telling the API goes, while it does not go well.
+json patch_of(const PatchOutcome& failed, TimePoint now) {
+  json out = {{"to", failed.change.to},
+              {"attempts", failed.attempt},
+              {"result", to_string(failed.result)},
+              {"status", failed.answer.status},
+              {"error", failed.answer.error.message()}};
+  if (failed.retry_at) {
+    const Duration left = std::max(*failed.retry_at - now, Duration::zero());
+    out["retry_in_ms"] = std::chrono::ceil<std::chrono::milliseconds>(left).count();
+  }
+  return out;
+}
+
 json revision_of(Loop& loop, const Subject& subject) {
   json out = {{"namespace", subject.view.key.name_space},
               {"revision", subject.view.key.revision},
@@ -62,6 +76,8 @@ json revision_of(Loop& loop, const Subject& subject) {
               {"activators_wanted", wanted_activators(loop, subject)},
               {"replicas", json::array()},
               {"decisions", json::array()}};
+  const PatchOutcome* failed = loop.scaler().queue().failed(subject.view.key);
+  if (failed != nullptr) out["patch"] = patch_of(*failed, loop.now());
   for (const ReplicaRecord& replica : loop.registry().replicas(subject.view.key)) {
     out["replicas"].push_back({{"name", replica.name},
                                {"address", replica.address},
@@ -84,6 +100,28 @@ std::vector<Sample> per_revision(const Loop& loop, Read read) {
     sample.value = static_cast<double>(read(*subject));
   }
   return samples;
+}
+
+void patch_metrics(Exposition& out, const Scaler& scaler) {
+  out.counter("pilotlight_scale_patches_total", "Scale changes that the API took.",
+              scaler.attempts(PatchResult::taken));
+  out.counter("pilotlight_scale_failures_total", "Scale changes that failed and were tried again.",
+              scaler.failures());
+  std::vector<Sample> attempts;
+  for (std::size_t i = 0; i < kPatchResults; ++i) {
+    const auto result = static_cast<PatchResult>(i);
+    Sample& sample = attempts.emplace_back();
+    sample.labels = {{"result", std::string(to_string(result))}};
+    sample.value = static_cast<double>(scaler.attempts(result));
+  }
+  out.counter("pilotlight_scale_attempts_total",
+              "Scale changes sent to the API, by what came of it.", attempts);
+  out.gauge("pilotlight_scale_in_flight", "Scale changes that the API has not answered yet.",
+            static_cast<double>(scaler.queue().in_flight()));
+  out.gauge("pilotlight_scale_in_flight_limit", "At most so many at once.",
+            static_cast<double>(PatchQueue::kInFlightLimit));
+  out.gauge("pilotlight_scale_waiting", "Scale changes that wait for their turn or their retry.",
+            static_cast<double>(scaler.queue().waiting()));
 }
 
 }  // namespace
@@ -119,10 +157,7 @@ std::string metrics_text(Loop& loop, const wire::ServerCounts& wire) {
             per_revision(loop, [](const Subject& s) { return s.last.panicking ? 1 : 0; }));
   out.counter("pilotlight_revision_wakes_total", "From zero replicas to some.",
               per_revision(loop, [](const Subject& s) { return s.wakes; }));
-  out.counter("pilotlight_scale_patches_total", "Scale changes that the API took.",
-              loop.scaler().patches());
-  out.counter("pilotlight_scale_failures_total", "Scale changes that failed and were tried again.",
-              loop.scaler().failures());
+  patch_metrics(out, loop.scaler());
   out.counter("pilotlight_decision_lines_lost_total",
               "Lines of the event log that could not be written to disk.",
               loop.file() == nullptr ? 0 : loop.file()->lost());

@@ -7,6 +7,7 @@ import unittest
 BENCH = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(BENCH), str(BENCH / "sidecar")]
 
+import autoscaler  # noqa: E402
 import callgrind  # noqa: E402
 import gate  # noqa: E402
 import lockstep  # noqa: E402
@@ -119,6 +120,38 @@ class Recover(unittest.TestCase):
 
     def test_traffic_that_stays_low_never_is(self):
         self.assertIsNone(self.after([at for at in self.STEADY if at < 4]))
+
+
+class Autoscaler(unittest.TestCase):
+    PART = {"asked": 2, "right": 2, "patches": 2, "patched_once": 2, "p99_ms": 1.0,
+            "largest_ms": 1.5}
+    RUN = {"frames_sent": 10, "frames_received": 10, "connections_lost": 0, "unexpected_patches": 0,
+           "bad_frames": 0, "pokes": PART, "wakes": PART, "failing_wakes": {**PART, "patches": 3},
+           "cpu_cores": 0.4, "resident_bytes": 100 * autoscaler.MIB,
+           "resident_alone_bytes": 20 * autoscaler.MIB}
+
+    def test_a_run_in_which_all_is_right_has_nothing_wrong(self):
+        self.assertEqual(autoscaler.wrong_counts(self.RUN), [])
+
+    def test_everything_that_is_lost_or_wrong_is_said(self):
+        for changed in ({"frames_received": 9}, {"connections_lost": 1}, {"unexpected_patches": 1},
+                        {"bad_frames": 1}, {"wakes": {**self.PART, "right": 1}},
+                        {"pokes": {**self.PART, "patches": 3}},
+                        {"failing_wakes": {**self.PART, "patches": 3, "right": 1}},
+                        {"failing_wakes": self.PART}):
+            self.assertEqual(len(autoscaler.wrong_counts({**self.RUN, **changed})), 1, changed)
+
+    def test_memory_is_told_apart(self):
+        size = autoscaler.Size(sidecars=1024, revisions=512, pokes=0, wakes=256, failing_wakes=256)
+        bare = {"resident_alone_bytes": 10 * autoscaler.MIB}
+        rows = {what: value for what, value, _, _ in autoscaler.budgets(size, self.RUN, bare)}
+        self.assertEqual(rows["resident memory per revision"], 10)
+        self.assertEqual(rows["resident memory per replica with its connection"], 80)
+
+    def test_a_metric_is_read_from_its_own_line(self):
+        text = "# TYPE a_total counter\na_total 7\na_total_more 8\n"
+        self.assertEqual(autoscaler.metric(text, "a_total"), 7)
+        self.assertIsNone(autoscaler.metric(text, "b_total"))
 
 
 class Sidecar(unittest.TestCase):

@@ -201,11 +201,14 @@ std::optional<std::string> zap_level(std::string_view name) {
 void read_logging(EnvReader& reader, ProxyConfig& config) {
   const std::string zap = reader.raw("SERVING_LOGGING_CONFIG", Need::required).value_or("");
   std::string level = reader.raw("SERVING_LOGGING_LEVEL", Need::required).value_or("");
-  if (level.empty() && !zap.empty()) {
+  if (!zap.empty()) {
     const auto parsed = nlohmann::json::parse(zap, nullptr, /*allow_exceptions=*/false);
-    const bool named =
-        parsed.is_object() && parsed.contains("level") && parsed["level"].is_string();
-    if (named) level = parsed["level"].get<std::string>();
+    const auto says = [&parsed](const char* key) {
+      const bool there = parsed.is_object() && parsed.contains(key) && parsed[key].is_string();
+      return there ? parsed[key].get<std::string>() : std::string();
+    };
+    if (level.empty()) level = says("level");
+    config.log_json = says("encoding") == "json";
     if (parsed.is_discarded())
       config.without_effect.emplace_back("SERVING_LOGGING_CONFIG, no JSON");
   }

@@ -83,6 +83,7 @@ struct ProxyConfig {
   /// PILOTLIGHT_LOG_LEVEL, else SERVING_LOGGING_LEVEL, else the level in SERVING_LOGGING_CONFIG:
   /// error, warn, info, debug.
   std::string log_level = "info";
+  bool log_json = false;  ///< SERVING_LOGGING_CONFIG has "encoding": "json", as Knative's has.
 
   Tls tls;
   Observability observability;  ///< OBSERVABILITY_CONFIG

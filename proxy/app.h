@@ -52,7 +52,7 @@ class App final : TrafficListener, ReadinessListener, FenceListener, DrainParty 
   [[nodiscard]] Gauges gauges();
 
   const config::ProxyConfig& config_;
-  Shard shard_{0};
+  Shard shard_{0, Shard::Posts::own_thread};
   DeadlineQueue deadlines_;
   DeadlineRunner deadline_runner_{deadlines_, shard_.clock()};
   LeaveWatch leaves_{shard_.executor()};

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "common/base/log.h"
+#include "common/base/log_format.h"
 #include "config/proxy_config.h"
 #include "proxy/app.h"
 
@@ -26,6 +27,7 @@ std::optional<std::string> environment(const std::string& name) {
 int serve(const pilotlight::config::ProxyConfig& config) {
   using namespace pilotlight;
   start_logging("pilotlight-proxy", parse_log_level(config.log_level, LogLevel::info));
+  if (config.log_json) set_log_format(LogFormat::json);
   if (!config.without_effect.empty()) {
     log_warn("accepted, not done",
              {{"what", fmt::format("{}", fmt::join(config.without_effect, ", "))}});

@@ -15,7 +15,14 @@ namespace pilotlight {
 /// The shard is the strand. Start with run() on the calling thread or start() on one of its own.
 class Shard {
  public:
-  explicit Shard(std::size_t index) : index_(index) {}
+  /// Who may call post() and stop(). With `own_thread` the loop takes no lock, which is worth it
+  /// where it runs a request.
+  enum class Posts : bool { any_thread, own_thread };
+
+  explicit Shard(std::size_t index, Posts posts = Posts::any_thread)
+      : index_(index),
+        loop_(posts == Posts::own_thread ? BOOST_ASIO_CONCURRENCY_HINT_UNSAFE
+                                         : BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO) {}
   ~Shard();
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
@@ -26,8 +33,8 @@ class Shard {
   [[nodiscard]] Clock& clock() noexcept { return clock_; }
   [[nodiscard]] Scope& scope() noexcept { return scope_; }
 
-  /// Runs `what` on this shard, soon. Thread-safe. What is posted after the loop has ended is
-  /// dropped.
+  /// Runs `what` on this shard, soon. Thread-safe, unless made with `own_thread`. What is posted
+  /// after the loop has ended is dropped.
   void post(std::function<void()> what);
 
   /// Runs the loop on the calling thread until stop().
@@ -40,8 +47,8 @@ class Shard {
   /// unwinds. Call on the shard.
   void finish() { work_.reset(); }
 
-  /// Ends the loop. Thread-safe. The scope's tasks must have ended before the Shard is destroyed:
-  /// cancel and join them on the shard first, then stop.
+  /// Ends the loop. Thread-safe, unless made with `own_thread`. The scope's tasks must have ended
+  /// before the Shard is destroyed: cancel and join them on the shard first, then stop.
   void stop();
 
   /// Waits for the thread that start() made, if there is one.
@@ -51,9 +58,8 @@ class Shard {
   using Work = asio::executor_work_guard<Executor>;
 
   std::size_t index_;
-  // Only one thread runs it and starts I/O on it, so sockets need no lock; posting from other
-  // threads stays safe.
-  asio::io_context loop_{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO};
+  // Only one thread runs it and starts I/O on it, so sockets need no lock.
+  asio::io_context loop_;
   Work work_{loop_.get_executor()};
   SystemClock clock_{loop_};
   Scope scope_{loop_.get_executor()};

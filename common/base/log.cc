@@ -6,6 +6,8 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include "common/base/log_format.h"
+
 namespace pilotlight {
 namespace {
 
@@ -27,32 +29,9 @@ spdlog::level::level_enum spdlog_level(LogLevel level) {
   return spdlog::level::off;
 }
 
-bool needs_quotes(std::string_view value) {
-  if (value.empty()) return true;
-  for (const char c : value) {
-    if (c <= ' ' || c == '"' || c == '=' || c == '\\' || c == 0x7f) return true;
-  }
-  return false;
-}
-
-void append_value(std::string& line, std::string_view value) {
-  if (!needs_quotes(value)) {
-    line += value;
-    return;
-  }
-  line += '"';
-  for (const char c : value) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      line += '\\';
-      line += c;
-    } else if (byte < ' ' || byte == 0x7f) {
-      line += fmt::format("\\x{:02x}", byte);
-    } else {
-      line += c;
-    }
-  }
-  line += '"';
+LogFormat& format() {
+  static LogFormat of_process = LogFormat::text;
+  return of_process;
 }
 
 }  // namespace
@@ -63,8 +42,19 @@ void start_logging(std::string_view program, LogLevel least) {
   logger() = std::make_shared<spdlog::async_logger>(std::string(program), std::move(sink),
                                                     spdlog::thread_pool(),
                                                     spdlog::async_overflow_policy::overrun_oldest);
-  logger()->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %n %v");
   logger()->set_level(spdlog_level(least));
+  set_log_format(LogFormat::text);
+}
+
+void set_log_format(LogFormat wanted) {
+  format() = wanted;
+  if (!logger()) return;
+  if (wanted == LogFormat::text) {
+    logger()->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %n %v");
+  } else {
+    logger()->set_pattern(R"({"timestamp":"%Y-%m-%dT%H:%M:%S.%fZ","logger":"%n",%v})",
+                          spdlog::pattern_time_type::utc);
+  }
 }
 
 void stop_logging() {
@@ -84,13 +74,8 @@ LogLevel parse_log_level(std::string_view text, LogLevel fallback) noexcept {
 void log(LogLevel level, std::string_view event, LogFields fields) {
   const auto& sink = logger();
   if (!sink || !sink->should_log(spdlog_level(level))) return;
-  std::string line(event);
-  for (const LogField& field : fields) {
-    line += ' ';
-    line += field.key;
-    line += '=';
-    append_value(line, field.value);
-  }
+  const std::string line =
+      format() == LogFormat::text ? text_of(event, fields) : json_of(level, event, fields);
   sink->log(spdlog_level(level), spdlog::string_view_t(line));
 }
 

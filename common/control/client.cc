@@ -12,6 +12,8 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
+#include "common/net/socket_facts.h"
+
 namespace pilotlight::control {
 namespace {
 
@@ -66,15 +68,23 @@ Message to_message(const asio::ip::tcp::endpoint& to, Ask what, bool keep_alive)
   return message;
 }
 
-/// Connects and sends; the stream's own deadline bounds it.
+/// Connects, if it is not yet, and sends; the stream's own deadline bounds it.
 Task<Result<>> send(Stream& stream, const asio::ip::tcp::endpoint& to, const Message& message) {
-  const auto [refused] = co_await stream.async_connect(to, use_tuple);
-  if (refused) co_return named(refused);
-  ErrorCode ignored;
-  stream.socket().set_option(asio::ip::tcp::no_delay(true), ignored);
+  if (!stream.socket().is_open()) {
+    const auto [refused] = co_await stream.async_connect(to, use_tuple);
+    if (refused) co_return named(refused);
+    ErrorCode ignored;
+    stream.socket().set_option(asio::ip::tcp::no_delay(true), ignored);
+  }
   const auto [ec, n] = co_await http::async_write(stream, message, use_tuple);
   if (ec) co_return named(ec);
   co_return Result<>();
+}
+
+void limit(Parser& parser, bool head_only) {
+  parser.header_limit(kMaxHead);
+  parser.body_limit(kMaxBody);
+  parser.skip(head_only);
 }
 
 Answer to_answer(Parser& parser) {
@@ -103,12 +113,58 @@ Task<Result<Answer>> ask(Executor executor, Clock& clock, asio::ip::tcp::endpoin
   if (!sent) co_return sent.error();
 
   Parser parser;
-  parser.header_limit(kMaxHead);
-  parser.body_limit(kMaxBody);
-  parser.skip(head_only);
+  limit(parser, head_only);
   beast::flat_buffer buffer;
   const auto [ec, n] = co_await http::async_read(stream, buffer, parser, use_tuple);
   if (ec) co_return named(ec);
+  co_return to_answer(parser);
+}
+
+class KeptConnections::Connection {
+ public:
+  explicit Connection(Executor executor) : stream(executor) {}
+
+  [[nodiscard]] bool usable() { return idle_and_open(stream.socket().native_handle()); }
+
+  Stream stream;
+  beast::flat_buffer buffer;
+};
+
+KeptConnections::KeptConnections(Executor executor, Clock& clock, asio::ip::tcp::endpoint to,
+                                 std::size_t keep)
+    : executor_(executor), clock_(clock), to_(to), keep_(keep) {}
+
+KeptConnections::~KeptConnections() = default;
+
+std::unique_ptr<KeptConnections::Connection> KeptConnections::take() {
+  while (!idle_.empty()) {
+    std::unique_ptr<Connection> last = std::move(idle_.back());
+    idle_.pop_back();
+    if (last->usable()) return last;
+  }
+  return std::make_unique<Connection>(executor_);
+}
+
+void KeptConnections::put_back(std::unique_ptr<Connection> connection) {
+  if (idle_.size() >= keep_ || connection->buffer.size() != 0) return;
+  connection->stream.expires_never();
+  idle_.push_back(std::move(connection));
+}
+
+Task<Result<Answer>> KeptConnections::ask(Ask what, TimePoint deadline) {
+  std::unique_ptr<Connection> connection = take();
+  arm(connection->stream, clock_, deadline);
+  const bool head_only = what.method == "HEAD";
+  const Message message = to_message(to_, std::move(what), true);
+  const Result<> sent = co_await send(connection->stream, to_, message);
+  if (!sent) co_return sent.error();
+
+  Parser parser;
+  limit(parser, head_only);
+  const auto [ec, n] =
+      co_await http::async_read(connection->stream, connection->buffer, parser, use_tuple);
+  if (ec) co_return named(ec);
+  if (parser.keep_alive()) put_back(std::move(connection));
   co_return to_answer(parser);
 }
 

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <boost/asio/ip/tcp.hpp>
 
@@ -31,6 +33,38 @@ struct Ask {
 /// says, or deadline_exceeded. Any HTTP status is an answer, not an error.
 [[nodiscard]] Task<Result<Answer>> ask(Executor executor, Clock& clock, asio::ip::tcp::endpoint to,
                                        Ask what, TimePoint deadline);
+
+/// Connections to one server that stay open from one request to the next: who asks often does not
+/// wait for a handshake, and requests do not wait behind each other.
+///
+/// Every request has a connection to itself: the idle one that was used last, or a new one. At most
+/// `keep` stay open when idle; how many are open at once is the callers' doing. One that the server
+/// has closed is not taken; one that breaks in the moment it is used ends that request with an
+/// error, so whoever may try again does. One shard; calls end before it is destroyed.
+class KeptConnections {
+ public:
+  KeptConnections(Executor executor, Clock& clock, asio::ip::tcp::endpoint to, std::size_t keep);
+  ~KeptConnections();
+  KeptConnections(const KeptConnections&) = delete;
+  KeptConnections& operator=(const KeptConnections&) = delete;
+
+  /// As control::ask().
+  [[nodiscard]] Task<Result<Answer>> ask(Ask what, TimePoint deadline);
+
+  [[nodiscard]] std::size_t idle() const noexcept { return idle_.size(); }
+
+ private:
+  class Connection;
+
+  [[nodiscard]] std::unique_ptr<Connection> take();
+  void put_back(std::unique_ptr<Connection> connection);
+
+  Executor executor_;
+  Clock& clock_;
+  asio::ip::tcp::endpoint to_;
+  std::size_t keep_;
+  std::vector<std::unique_ptr<Connection>> idle_;  // the one that was used last is last
+};
 
 /// An answer that is read line by line for as long as it lasts: a Kubernetes watch.
 class LineStream {

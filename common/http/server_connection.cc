@@ -36,7 +36,6 @@ ServerConnection::ServerConnection(ShardParts& parts, Transport stream)
   const tcp::endpoint peer = stream_.tcp().remote_endpoint(ec);
   if (!ec) peer_address_ = peer.address().to_string();
   peer_line_ = "X-Forwarded-For: " + peer_address_ + "\r\n";
-  local_ = stream_.tcp().local_endpoint(ec);
 }
 
 void ServerConnection::on_left(void* self) noexcept {
@@ -104,6 +103,10 @@ Task<Result<>> ServerConnection::read_head(TimePoint idle) {
     if (cause == Cause::deadline || cause == Cause::stopped) co_return FlowError::deadline_exceeded;
     idle_ = in_.empty();
     if (idle_ && last_) co_return FlowError::draining;
+    if (first && !idle_) {  // as a rule the head is here whole: no clock is asked
+      deadline_.set(parts_.clock.now() + kHeadTimeout);
+      first = false;
+    }
     ErrorCode ec;
     if (stream_.secure() || in_.full()) {
       ec = co_await read_more();
@@ -115,8 +118,6 @@ Task<Result<>> ServerConnection::read_head(TimePoint idle) {
     }
     idle_ = false;
     if (ec) co_return ec;
-    if (first) deadline_.set(parts_.clock.now() + kHeadTimeout);
-    first = false;
   }
 }
 

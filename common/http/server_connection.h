@@ -116,7 +116,6 @@ class ServerConnection {
   [[nodiscard]] const std::string& peer_address() const noexcept { return peer_address_; }
   /// What every request of this connection adds to its head (RequestEdit::peer_line).
   [[nodiscard]] const std::string& peer_line() const noexcept { return peer_line_; }
-  [[nodiscard]] const tcp::endpoint& local() const noexcept { return local_; }
 
   static constexpr std::chrono::seconds kHeadTimeout{60};       ///< As Knative's.
   static constexpr std::chrono::seconds kHandshakeTimeout{10};  ///< For the whole TLS handshake.
@@ -144,7 +143,6 @@ class ServerConnection {
   std::optional<Event> event_;
   std::string peer_address_;
   std::string peer_line_;
-  tcp::endpoint local_;
   bool idle_ = false;
   bool last_ = false;
   bool lingers_ = false;  // what was asked may still come behind the last answer

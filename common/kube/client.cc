@@ -10,6 +10,19 @@
 namespace pilotlight::kube {
 namespace {
 
+constexpr std::size_t kKeptConnections = 16;
+
+/// Retry-After in seconds; its other form, a date, is not understood.
+std::optional<std::chrono::seconds> retry_after_of(const control::Answer& answer) {
+  const auto found = answer.headers.find("retry-after");
+  if (found == answer.headers.end()) return std::nullopt;
+  const std::string& text = found->second;
+  std::uint32_t seconds = 0;
+  const auto [end, bad] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (bad != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return std::chrono::seconds(seconds);
+}
+
 std::string trimmed(std::string text) {
   const auto end = text.find_last_not_of(" \t\r\n");
   text.erase(end == std::string::npos ? 0 : end + 1);
@@ -94,7 +107,10 @@ ErrorCode error_of_status(unsigned status) noexcept {
 }
 
 Client::Client(Executor executor, Clock& clock, Access access)
-    : executor_(executor), clock_(clock), access_(std::move(access)) {}
+    : executor_(executor),
+      clock_(clock),
+      access_(std::move(access)),
+      kept_(executor, clock, access_.endpoint, kKeptConnections) {}
 
 void Client::read_token() {
   token_read_ = true;
@@ -180,11 +196,36 @@ Task<Result<Json>> Client::get_scale(std::string space, std::string deployment,
 
 Task<Result<Json>> Client::patch_scale(std::string space, std::string deployment,
                                        std::int32_t replicas, TimePoint deadline) {
-  const std::string target = path_of(kDeployments, space, deployment, "scale");
+  ScaleAnswer answer =
+      co_await send_scale(std::move(space), std::move(deployment), replicas, deadline);
+  if (answer.error) co_return answer.error;
+  co_return Result<Json>(boost::system::in_place_value, std::move(answer.scale));
+}
+
+Task<ScaleAnswer> Client::send_scale(std::string space, std::string deployment,
+                                     std::int32_t replicas, TimePoint deadline) {
+  const std::string target = access_.prefix + path_of(kDeployments, space, deployment, "scale");
   Json body;
   body["spec"]["replicas"] = replicas;
-  const std::string_view type = content_type(PatchKind::merge);
-  co_return co_await call(make_ask("PATCH", target, type, body), deadline);
+  control::Ask what = make_ask("PATCH", target, content_type(PatchKind::merge), body);
+  ScaleAnswer out;
+  for (int attempt = 0;; ++attempt) {
+    prepare(what);
+    Result<control::Answer> answer = co_await kept_.ask(what, deadline);
+    if (!answer) {
+      out.error = answer.error();
+      co_return out;
+    }
+    if (answer->status == 401 && attempt == 0 && !access_.token_file.empty()) {
+      read_token();  // it may have been renewed since it was read
+      continue;
+    }
+    out.status = answer->status;
+    out.error = error_of_status(answer->status);
+    out.retry_after = retry_after_of(*answer);
+    if (std::optional<Json> parsed = parse_json(answer->body)) out.scale = std::move(*parsed);
+    co_return out;
+  }
 }
 
 Task<Result<>> Client::open_watch(control::LineStream& stream, Resource resource, std::string space,

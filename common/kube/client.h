@@ -1,7 +1,9 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -30,12 +32,21 @@ struct Selector {
   std::string fields;
 };
 
+/// What came of a change of scale, for those who tell of it or try again.
+struct ScaleAnswer {
+  ErrorCode error;      ///< None: it was taken.
+  unsigned status = 0;  ///< Of HTTP; 0 when no answer came.
+  std::optional<std::chrono::seconds> retry_after;
+  Json scale;  ///< The Scale object, or the server's Status.
+};
+
 /// How a patch is to be applied.
 enum class PatchKind { merge, strategic, json };
 
 /// Talks to a Kubernetes API server, real or the laptop's: narrow calls with JSON objects.
 ///
-/// Every call opens a connection of its own (control path) and ends at its deadline. Answers other
+/// Every call but send_scale() opens a connection of its own (control path) and ends at its
+/// deadline. Answers other
 /// than 2xx are errors: not_found (404), conflict (409: stale resourceVersion, or already there),
 /// gone (410), unauthorized (401, 403), else unexpected_status; the server's text is logged at
 /// debug. An answer that is not JSON is bad_message. One shard.
@@ -64,6 +75,10 @@ class Client {
   /// Sets spec.replicas through the scale subresource. @return the Scale object.
   [[nodiscard]] Task<Result<Json>> patch_scale(std::string space, std::string deployment,
                                                std::int32_t replicas, TimePoint deadline);
+  /// The same, with all that the server said, on a connection that is kept for the next one: as
+  /// many are open as there were calls at once, and at most 16 stay.
+  [[nodiscard]] Task<ScaleAnswer> send_scale(std::string space, std::string deployment,
+                                             std::int32_t replicas, TimePoint deadline);
 
   /// Opens a watch on `stream`, from `resource_version` on, that the server ends after `seconds`.
   /// @return the errors above. Used by Watcher.
@@ -82,6 +97,7 @@ class Client {
   Executor executor_;
   Clock& clock_;
   Access access_;
+  control::KeptConnections kept_;
   bool token_read_ = false;
   std::string token_;
 };

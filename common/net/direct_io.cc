@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "common/net/system_calls.h"
+
 namespace pilotlight {
 namespace {
 
@@ -32,7 +34,7 @@ IoResult write_now(TcpStream& stream, std::string_view first, std::string_view s
   ssize_t n = 0;
   do {
     if (second.empty()) {
-      n = ::send(descriptor, first.data(), first.size(), kFlags);
+      n = pilotlight_send(descriptor, first.data(), first.size(), kFlags);
     } else {
       // sendmsg() only reads through these pointers; its interface just cannot say so.
       std::array<iovec, 2> pieces{{{const_cast<char*>(first.data()), first.size()},
@@ -40,7 +42,7 @@ IoResult write_now(TcpStream& stream, std::string_view first, std::string_view s
       msghdr message{};
       message.msg_iov = pieces.data();
       message.msg_iovlen = pieces.size();
-      n = ::sendmsg(descriptor, &message, kFlags);
+      n = pilotlight_sendmsg(descriptor, &message, kFlags);
     }
   } while (n < 0 && errno == EINTR);
   if (n >= 0) {
@@ -84,7 +86,8 @@ Reception::status Reception::try_now(asio::detail::reactor_op* self) {
   auto& read = *static_cast<Reception*>(self);
   ssize_t n = 0;
   do {
-    n = ::recv(read.stream_.native_handle(), read.room_.data(), read.room_.size(), MSG_DONTWAIT);
+    n = pilotlight_recv(read.stream_.native_handle(), read.room_.data(), read.room_.size(),
+                        MSG_DONTWAIT);
   } while (n < 0 && errno == EINTR);
   if (n < 0) {
     if (errno == EAGAIN || errno == EWOULDBLOCK) return not_done;

@@ -9,11 +9,7 @@
 namespace pilotlight {
 
 LeaveWatch::Entry::Entry(LeaveWatch& watch, int descriptor, Callback callback, void* context)
-    : watch_(watch),
-      descriptor_(descriptor),
-      callback_(callback),
-      context_(context),
-      id_(watch.next_id_++) {
+    : watch_(watch), callback_(callback), context_(context), id_(watch.next_id_++) {
   watch_.entries_.emplace(id_, this);
   epoll_event event{};
   event.events = EPOLLRDHUP | EPOLLET;
@@ -22,10 +18,8 @@ LeaveWatch::Entry::Entry(LeaveWatch& watch, int descriptor, Callback callback, v
   epoll_ctl(watch_.epoll_.native_handle(), EPOLL_CTL_ADD, descriptor, &event);
 }
 
-LeaveWatch::Entry::~Entry() {
-  watch_.entries_.erase(id_);
-  epoll_ctl(watch_.epoll_.native_handle(), EPOLL_CTL_DEL, descriptor_, nullptr);
-}
+// The descriptor closes next, which takes it out of the epoll: no system call for that.
+LeaveWatch::Entry::~Entry() { watch_.entries_.erase(id_); }
 
 LeaveWatch::LeaveWatch(Executor executor) : epoll_(executor, epoll_create1(EPOLL_CLOEXEC)) {}
 

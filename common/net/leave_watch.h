@@ -20,7 +20,7 @@ class LeaveWatch {
  public:
   using Callback = void (*)(void* context);
 
-  /// Watches one connection for as long as it exists; destroy it before the descriptor closes.
+  /// Watches one connection for as long as it exists; destroy it right before the descriptor closes.
   class Entry {
    public:
     Entry(LeaveWatch& watch, int descriptor, Callback callback, void* context);
@@ -31,7 +31,6 @@ class LeaveWatch {
    private:
     friend class LeaveWatch;
     LeaveWatch& watch_;
-    int descriptor_;
     Callback callback_;
     void* context_;
     std::uint64_t id_;

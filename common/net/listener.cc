@@ -58,6 +58,7 @@ Result<> Listener::bind(const tcp::endpoint& where, bool shared) {
   if (!ec) acceptor_.set_option(tcp::acceptor::reuse_address(true), ec);
   if (!ec && shared) acceptor_.set_option(ReusePort(true), ec);
   if (!ec) acceptor_.bind(where, ec);
+  if (!ec) acceptor_.set_option(tcp::no_delay(true), ec);
   if (!ec) acceptor_.listen(asio::socket_base::max_listen_connections, ec);
   if (!ec) return {};
   ErrorCode ignored;  // the first error is the one to report
@@ -73,6 +74,7 @@ Result<> Listener::adopt(int descriptor) {
   }
   ErrorCode ec;
   acceptor_.assign(address.ss_family == AF_INET6 ? tcp::v6() : tcp::v4(), descriptor, ec);
+  if (!ec) acceptor_.set_option(tcp::no_delay(true), ec);
   if (ec) return ec;
   return {};
 }
@@ -88,8 +90,6 @@ Task<> Listener::run() {
     auto [ec, stream] = co_await acceptor_.async_accept(use_tuple);
     if (!ec) {
       pause = 5ms;
-      ErrorCode ignored;  // a peer that is gone already shows at the first read
-      stream.set_option(tcp::no_delay(true), ignored);
       on_connection_(std::move(stream));
       continue;
     }

@@ -9,6 +9,8 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "common/net/system_calls.h"
+
 namespace pilotlight {
 
 std::optional<std::uint64_t> bytes_acked(int descriptor) noexcept {
@@ -25,7 +27,7 @@ bool idle_and_open(int descriptor) noexcept {
   char byte = 0;
   ssize_t n = 0;
   do {
-    n = recv(descriptor, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    n = pilotlight_recv(descriptor, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   } while (n < 0 && errno == EINTR);
   return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }

@@ -7,6 +7,7 @@
 #include <boost/asio/this_coro.hpp>
 
 #include "common/base/log.h"
+#include "common/net/listener.h"
 #include "common/wire/link.h"
 
 namespace pilotlight::wire {
@@ -29,9 +30,10 @@ struct Client::State {
         random(r),
         pause(c.make_timer()) {}
 
-  [[nodiscard]] Task<> connect_once();
+  [[nodiscard]] Task<> connect_once(tcp::endpoint to);
   [[nodiscard]] Task<bool> may_go_on();
   void on_frame(Frame frame);
+  void sent_away(const Goaway& goaway);
   [[nodiscard]] Duration jittered(Duration longest);
 
   Executor executor;
@@ -44,6 +46,7 @@ struct Client::State {
   Outbox outbox;
   Link* link = nullptr;  // the connection at hand, in the frame of connect_once()
   std::optional<Welcome> welcome;
+  std::optional<tcp::endpoint> leader;  // where the last GOAWAY sent us
   std::string last_reason;
   bool connected = false;
   bool closed = false;
@@ -70,11 +73,18 @@ void Client::State::on_frame(Frame frame) {
     listener.connected(*welcome);
     return;
   }
+  if (const auto* goaway = std::get_if<Goaway>(&frame)) return sent_away(*goaway);
   if (!connected) return link->end("a frame before WELCOME");
   listener.received(frame);
 }
 
-Task<> Client::State::connect_once() {
+void Client::State::sent_away(const Goaway& goaway) {
+  const Result<tcp::endpoint> where = parse_endpoint(goaway.leader);
+  if (where) leader = *where;
+  link->end(where ? "sent away to " + goaway.leader : "sent away: " + goaway.text);
+}
+
+Task<> Client::State::connect_once(tcp::endpoint to) {
   outbox.drop_urgent();
   static_cast<void>(outbox.push(hello));  // first in an empty queue
   // The STATS that wait are dropped by a server that has not seen HELLO; HELLO is urgent and so
@@ -82,7 +92,7 @@ Task<> Client::State::connect_once() {
   Link here(TcpStream(executor), clock, outbox,
             [this](Frame frame) { on_frame(std::move(frame)); });
   link = &here;
-  co_await here.run(server);
+  co_await here.run(to);
   link = nullptr;
   const bool was_connected = std::exchange(connected, false);
   if (closed) {
@@ -92,7 +102,7 @@ Task<> Client::State::connect_once() {
   if (was_connected || here.reason() != last_reason) {
     last_reason = here.reason();
     log_warn(was_connected ? "autoscaler lost" : "autoscaler not reached",
-             {{"server", server.address().to_string()}, {"reason", last_reason}});
+             {{"server", to_string(to)}, {"reason", last_reason}});
   }
   if (was_connected) listener.disconnected(here.reason());
 }
@@ -101,13 +111,18 @@ Task<> Client::run() {
   co_await asio::this_coro::throw_if_cancelled(false);
   State& s = *state_;
   Duration longest = kFirstPause;
+  bool followed = false;  // the way to a leader, since the last WELCOME
   while (co_await s.may_go_on()) {
     const auto before = std::exchange(s.welcome, std::nullopt);
-    co_await s.connect_once();
+    const tcp::endpoint to = std::exchange(s.leader, std::nullopt).value_or(s.server);
+    co_await s.connect_once(to);
     const bool had_welcome = s.welcome.has_value();
     if (!had_welcome) s.welcome = before;
     if (had_welcome) longest = kFirstPause;
+    if (had_welcome) followed = false;
     if (!co_await s.may_go_on()) co_return;
+    // Once without a pause: two that send us to each other must not keep us busy.
+    if (s.leader && !std::exchange(followed, true)) continue;
     co_await s.pause->wait_until(s.clock.now() + s.jittered(longest));
     longest = std::min(longest * 2, kLongestPause);
   }

@@ -28,18 +28,19 @@ class ClientListener {
   /// is closed. Called once for each connected().
   virtual void disconnected(std::string_view reason) = 0;
 
-  /// Any frame but WELCOME, PING, PONG and ERROR.
+  /// Any frame but WELCOME, PING, PONG, GOAWAY and ERROR.
   virtual void received(const Frame& frame) = 0;
 };
 
 /// Keeps one connection to the autoscaler, for as long as it runs.
 ///
 /// Reconnects for ever: after 20 ms, doubling to 1 s, each wait shortened at random by up to half.
-/// A server that does not answer HELLO within 2 s, or from which nothing was heard for 4 s (PING is
-/// sent after 1 s of silence), is given up. Urgent frames go out in order, at once; STATS go out
-/// after them, newest wins. Nothing is kept across connections except unsent STATS: counters are
-/// cumulative, and the owner sends the rest again in connected(). At most 256 frames wait; a server
-/// that lets more pile up is given up.
+/// One that answers GOAWAY with a leader is left for that one, and asked again when the leader is
+/// lost. A server that does not answer HELLO within 2 s, or from which nothing was heard for 4 s
+/// (PING is sent after 1 s of silence), is given up. Urgent frames go out in order, at once; STATS
+/// go out after them, newest wins. Nothing is kept across connections except unsent STATS: counters
+/// are cumulative, and the owner sends the rest again in connected(). At most 256 frames wait; a
+/// server that lets more pile up is given up.
 ///
 /// Lives on one shard. Destroy it only after run() has ended.
 class Client {

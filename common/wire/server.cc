@@ -1,7 +1,8 @@
 #include "common/wire/server.h"
 
-#include <algorithm>
 #include <list>
+#include <set>
+#include <tuple>
 #include <utility>
 
 #include <boost/asio/this_coro.hpp>
@@ -25,9 +26,9 @@ bool same_secret(std::string_view expected, std::string_view got) noexcept {
   return difference == 0;
 }
 
-bool same_process(const Hello& a, const Hello& b) {
-  return a.role == b.role && a.epoch == b.epoch && a.replica == b.replica &&
-         a.revision == b.revision;
+/// Who says that HELLO: one process, whatever its connections.
+auto process_of(const Hello& hello) {
+  return std::tie(hello.epoch, hello.role, hello.replica, hello.revision);
 }
 
 /// Whether that role may send that frame, once it has said HELLO.
@@ -48,6 +49,14 @@ bool may_send(Role role, FrameType type) noexcept {
 struct Server::State {
   class Connection;
 
+  /// Connections by the process at their other end, one each.
+  struct ByProcess {
+    using is_transparent = void;
+    bool operator()(const Connection* a, const Connection* b) const;
+    bool operator()(const Connection* a, const Hello& b) const;
+    bool operator()(const Hello& a, const Connection* b) const;
+  };
+
   State(Executor e, Clock& c, ServerOptions o, ServerListener& l)
       : clock(c), options(std::move(o)), listener(l), scope(e), acceptor(e, c, [this](TcpStream s) {
           accept(std::move(s));
@@ -64,7 +73,10 @@ struct Server::State {
   Scope scope;
   Listener acceptor;
   std::list<std::unique_ptr<Connection>> connections;
+  std::set<Connection*, ByProcess> newest;  // of each process that has joined
+  std::optional<std::string> leader;  // who does the work instead, if somebody does
   bool stopping = false;
+  bool full = false;  // the last one was refused: said once
 };
 
 class Server::State::Connection final : public Peer {
@@ -110,6 +122,14 @@ class Server::State::Connection final : public Peer {
     send(welcome);
   }
 
+  void send_away(const std::string& leader) {
+    Goaway away;
+    away.leader = leader;
+    away.text = leader.empty() ? "nobody leads yet" : "another autoscaler leads";
+    static_cast<void>(outbox_.push(away));  // the first frame in an empty queue
+    link_.flush_and_end(away.text);
+  }
+
   void replace() {
     replaced_ = true;
     close(ErrorCause::replaced, "a newer connection of the same process took over");
@@ -143,7 +163,17 @@ class Server::State::Connection final : public Peer {
   bool replaced_ = false;
 };
 
-/// Accepts or says what is wrong (and which cause it is).
+bool Server::State::ByProcess::operator()(const Connection* a, const Connection* b) const {
+  return process_of(a->hello()) < process_of(b->hello());
+}
+bool Server::State::ByProcess::operator()(const Connection* a, const Hello& b) const {
+  return process_of(a->hello()) < process_of(b);
+}
+bool Server::State::ByProcess::operator()(const Hello& a, const Connection* b) const {
+  return process_of(a) < process_of(b->hello());
+}
+
+/// Accepts, sends away, or says what is wrong (and which cause it is).
 std::string Server::State::greet(Connection& connection, const Hello& hello, ErrorCause& cause) {
   if (!options.token.empty() && !same_secret(options.token, hello.token)) {
     cause = ErrorCause::unauthorized;
@@ -153,16 +183,21 @@ std::string Server::State::greet(Connection& connection, const Hello& hello, Err
     cause = ErrorCause::version;
     return "only version 1 is spoken here";
   }
+  if (leader) {
+    ++counts.sent_away;
+    connection.send_away(*leader);
+    return {};
+  }
   Connection* older = nullptr;
-  for (const auto& other : connections) {
-    if (other->joined() && other->link().open() && same_process(other->hello(), hello)) {
-      older = other.get();
-    }
+  if (const auto place = newest.find(hello); place != newest.end()) {
+    if ((*place)->link().open()) older = *place;
+    newest.erase(place);
   }
   Welcome welcome;
   welcome.report_period_ms = options.report_period_ms;
   welcome.server_epoch = options.epoch;
   connection.welcome(hello, welcome);
+  newest.insert(&connection);
   listener.joined(connection);
   if (older != nullptr) older->replace();
   return {};
@@ -173,8 +208,11 @@ void Server::State::accept(TcpStream stream) {
   ++counts.accepted;
   if (connections.size() >= options.connection_limit) {
     ++counts.refused;
+    if (!full) log_warn("no more wire connections", {{"limit", options.connection_limit}});
+    full = true;
     return;  // closed with the stream
   }
+  full = false;
   const auto place =
       connections.insert(connections.end(), std::make_unique<Connection>(*this, std::move(stream)));
   scope.spawn(serve(place));
@@ -187,6 +225,8 @@ Task<> Server::State::serve(std::list<std::unique_ptr<Connection>>::iterator pla
   counts.skipped += connection.link().skipped();
   if (connection.link().bad_frame()) ++counts.bad_frames;
   if (connection.joined()) {
+    const auto newest_place = newest.find(&connection);
+    if (newest_place != newest.end() && *newest_place == &connection) newest.erase(newest_place);
     listener.left(connection, connection.link().reason(), connection.replaced());
   } else if (!connection.link().bad_frame()) {
     log_debug("wire peer left before HELLO", {{"reason", connection.link().reason()}});
@@ -205,6 +245,10 @@ Result<tcp::endpoint> Server::listen(const tcp::endpoint& where) {
   state_->scope.spawn(state_->acceptor.run());
   return state_->acceptor.local();
 }
+
+void Server::send_away(std::string leader) { state_->leader = std::move(leader); }
+
+void Server::welcome_all() noexcept { state_->leader.reset(); }
 
 Task<> Server::stop() {
   state_->stopping = true;

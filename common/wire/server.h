@@ -61,6 +61,7 @@ struct ServerOptions {
 struct ServerCounts {
   std::uint64_t accepted = 0;
   std::uint64_t refused = 0;     ///< HELLO refused, or none in time.
+  std::uint64_t sent_away = 0;   ///< HELLO answered with GOAWAY.
   std::uint64_t bad_frames = 0;  ///< Connections ended by bytes that are not a frame.
   std::uint64_t skipped = 0;     ///< Frames of unknown type.
   std::uint64_t frames = 0;
@@ -78,6 +79,12 @@ class Server {
 
   /// Binds and starts accepting. @return where (the port that was picked, if 0 was asked for).
   [[nodiscard]] Result<asio::ip::tcp::endpoint> listen(const asio::ip::tcp::endpoint& where);
+
+  /// Answers every acceptable HELLO from here on with GOAWAY{leader}: another process does the
+  /// work. `leader` is "ip:port", or "" while nobody knows.
+  void send_away(std::string leader);
+  /// Does the work itself again, or for the first time.
+  void welcome_all() noexcept;
 
   /// Stops accepting, ends every connection (left() for each), waits for them. Call it before the
   /// destructor.

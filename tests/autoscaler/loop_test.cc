@@ -1,7 +1,9 @@
 #include "autoscaler/loop.h"
 
 #include <deque>
+#include <functional>
 
+#include <boost/asio/post.hpp>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -16,16 +18,24 @@ using namespace std::chrono_literals;
 
 /// An API that does what it is told, or fails as often as `failures` says.
 struct FakeTarget final : ScaleTarget {
-  Task<Result<>> set_replicas(std::string, std::string deployment, std::int32_t n) override {
+  Task<PatchAnswer> set_replicas(std::string, std::string deployment, std::int32_t n) override {
+    PatchAnswer answer;
     if (failures > 0) {
       --failures;
-      co_return FlowError::conflict;
+      answer.status = 409;
+      answer.error = FlowError::conflict;
+    } else if (missing) {
+      answer.status = 404;
+      answer.error = FlowError::not_found;
+    } else {
+      answer.status = 200;
+      calls.emplace_back(deployment, n);
+      if (on_call) on_call();
     }
-    if (missing) co_return FlowError::not_found;
-    calls.emplace_back(deployment, n);
-    co_return Result<>();
+    co_return answer;
   }
   std::vector<std::pair<std::string, std::int32_t>> calls;
+  std::function<void()> on_call;
   int failures = 0;
   bool missing = false;
 };
@@ -199,6 +209,32 @@ TEST_F(LoopTest, FailuresAreTriedAgain) {
   EXPECT_EQ(loop.scaler().failures(), 3U);
 }
 
+TEST_F(LoopTest, AChangeThatTheApiDoesNotTakeIsToldOfUntilItIsTaken) {
+  target.failures = 2;
+  loop.track(view(0));
+  loop.joined(activator);
+  poke(1);
+  const auto revision = [this] {
+    return nlohmann::json::parse(status_json(loop)).at("revisions").at(0);
+  };
+  const nlohmann::json patch = revision().at("patch");
+  EXPECT_EQ(patch.at("to"), 1);
+  EXPECT_EQ(patch.at("attempts"), 1);
+  EXPECT_EQ(patch.at("result"), "conflict");
+  EXPECT_EQ(patch.at("status"), 409);
+  EXPECT_GT(patch.at("retry_in_ms"), 0);
+  clock.advance(1s);
+  EXPECT_FALSE(revision().contains("patch"));
+  const std::string metrics = metrics_text(loop, wire::ServerCounts());
+  for (const char* line :
+       {"pilotlight_scale_attempts_total{result=\"conflict\"} 2\n",
+        "pilotlight_scale_attempts_total{result=\"taken\"} 1\n",
+        "pilotlight_scale_patches_total 1\n", "pilotlight_scale_failures_total 2\n",
+        "pilotlight_scale_in_flight 0\n", "pilotlight_scale_waiting 0\n"}) {
+    EXPECT_NE(metrics.find(line), std::string::npos) << line;
+  }
+}
+
 TEST_F(LoopTest, OfSeveralWishesTheNewestWins) {
   target.failures = 1;
   loop.track(view(0));
@@ -260,6 +296,27 @@ TEST_F(LoopTest, RequestsThatWaitTooLongAskForReplicasInProportion) {
   EXPECT_EQ(target.calls.back().second, 3) << "waits of 2.8 times what is wanted";
   const auto& logged = loop.log().of(key).back();
   EXPECT_EQ(logged.leading().name, "parked_wait");
+}
+
+TEST_F(LoopTest, WhatComesInDoesNotWaitUntilAllRevisionsAreDecided) {
+  constexpr std::size_t kRevisions = 100;
+  loop.deployments_known();
+  loop.joined(activator);
+  for (std::size_t i = 0; i < kRevisions; ++i) {
+    SubjectView one = view(0);
+    one.key.revision += std::to_string(i);
+    one.policy.min_scale = 1;
+    loop.track(one);
+  }
+  std::vector<std::size_t> decided;  // whenever what was posted at the first decision had its turn
+  target.on_call = [&] {
+    if (target.calls.size() == 1) asio::post(io, [&] { decided.push_back(target.calls.size()); });
+  };
+  start();
+  clock.advance(3s);
+  EXPECT_EQ(target.calls.size(), kRevisions);
+  ASSERT_EQ(decided.size(), 1U);
+  EXPECT_LE(decided.front(), 16U);
 }
 
 TEST_F(LoopTest, StatusTellsWhatWasDecidedAndWhy) {

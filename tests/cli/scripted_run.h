@@ -126,12 +126,15 @@ class ScriptedRun {
  private:
   /// An API that does what it is told, but not the first `failures` times.
   struct Target final : autoscaler::ScaleTarget {
-    Task<Result<>> set_replicas(std::string, std::string, std::int32_t) override {
+    Task<autoscaler::PatchAnswer> set_replicas(std::string, std::string, std::int32_t) override {
+      autoscaler::PatchAnswer answer;
+      answer.status = 200;
       if (failures > 0) {
         --failures;
-        co_return FlowError::unexpected_status;
+        answer.status = 500;
+        answer.error = FlowError::unexpected_status;
       }
-      co_return Result<>();
+      co_return answer;
     }
     int failures = 0;
   };

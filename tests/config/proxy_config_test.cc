@@ -214,6 +214,18 @@ TEST(ProxyConfig, TheLogLevelIsOursElseKnativesElseOfItsJson) {
   EXPECT_EQ(level(), "debug") << "the lowest there is";
 }
 
+TEST(ProxyConfig, LinesAreJsonWhereKnativesWouldBe) {
+  Environment environment = required();
+  const auto json = [&environment] { return load_proxy_config(source(environment))->log_json; };
+  EXPECT_FALSE(json());
+  environment["SERVING_LOGGING_CONFIG"] = R"({"level":"info","encoding":"json"})";
+  EXPECT_TRUE(json());
+  environment["SERVING_LOGGING_LEVEL"] = "warn";
+  EXPECT_TRUE(json()) << "the level has another place, the encoding has not";
+  environment["SERVING_LOGGING_CONFIG"] = R"({"encoding":"console"})";
+  EXPECT_FALSE(json());
+}
+
 TEST(ProxyConfig, WhatIsAcceptedButNotDoneIsNamed) {
   Environment environment = required();
   EXPECT_TRUE(load_proxy_config(source(environment))->without_effect.empty());

@@ -89,6 +89,9 @@ ssize_t __real_recv(int, void*, std::size_t, int);
 ssize_t __real_send(int, const void*, std::size_t, int);
 ssize_t __real_recvmsg(int, msghdr*, int);
 ssize_t __real_sendmsg(int, const msghdr*, int);
+ssize_t __real_pilotlight_recv(int, void*, std::size_t, int) noexcept;
+ssize_t __real_pilotlight_send(int, const void*, std::size_t, int) noexcept;
+ssize_t __real_pilotlight_sendmsg(int, const msghdr*, int) noexcept;
 int __real_connect(int, const sockaddr*, socklen_t);
 int __real_accept(int, sockaddr*, socklen_t*);
 int __real_epoll_ctl(int, int, int, epoll_event*);
@@ -108,6 +111,18 @@ ssize_t __wrap_recvmsg(int s, msghdr* message, int flags) {
 
 ssize_t __wrap_sendmsg(int s, const msghdr* message, int flags) {
   return move(s, false, [&] { return __real_sendmsg(s, message, flags); });
+}
+
+ssize_t __wrap_pilotlight_recv(int s, void* to, std::size_t size, int flags) noexcept {
+  return move(s, true, [&] { return __real_pilotlight_recv(s, to, size, flags); });
+}
+
+ssize_t __wrap_pilotlight_send(int s, const void* from, std::size_t size, int flags) noexcept {
+  return move(s, false, [&] { return __real_pilotlight_send(s, from, size, flags); });
+}
+
+ssize_t __wrap_pilotlight_sendmsg(int s, const msghdr* message, int flags) noexcept {
+  return move(s, false, [&] { return __real_pilotlight_sendmsg(s, message, flags); });
 }
 
 int __wrap_connect(int s, const sockaddr* address, socklen_t size) {

@@ -7,8 +7,8 @@
 namespace pilotlight::test {
 
 /// Makes one system call on the sockets of a proxy under test fail, counted from the moment this is
-/// made: the n-th of recv, recvmsg, send, sendmsg, connect, accept and epoll_ctl(ADD). A socket
-/// that has failed stays failed, and its peer sees it close.
+/// made: the n-th of recv, recvmsg, send, sendmsg (ours and glibc's), connect, accept and
+/// epoll_ctl(ADD). A socket that has failed stays failed, and its peer sees it close.
 ///
 /// Needs to be linked with the `--wrap` options of tests/proxy/CMakeLists.txt. The proxy's sockets
 /// are told from those of the client and the app in the same process by their ports: it accepts on

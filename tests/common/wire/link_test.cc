@@ -7,6 +7,7 @@
 
 #include "common/async/scope.h"
 #include "common/base/system_clock.h"
+#include "common/net/listener.h"
 #include "common/net/stream.h"
 #include "common/wire/client.h"
 #include "common/wire/codec.h"
@@ -186,6 +187,52 @@ TEST_F(WireLink, AFrameOfTheWrongRoleEndsTheConnection) {
   EXPECT_NE(owner.reasons.front().find("not yours to send: POKE"), std::string::npos)
       << owner.reasons.front();
   EXPECT_TRUE(desk.frames.empty());
+}
+
+TEST_F(WireLink, AFollowerSendsClientsToItsLeader) {
+  Desk follower_desk;
+  Server follower(loop.get_executor(), clock, ServerOptions(), follower_desk);
+  const tcp::endpoint leader = where;
+  where = *follower.listen(tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+  follower.send_away(to_string(leader));
+  Owner& owner = owners.emplace_back();
+  connect(hello(Role::sidecar, "r1", 7), owner);
+  ASSERT_TRUE(run_until([&owner] { return !owner.welcomes.empty(); }));
+  EXPECT_EQ(owner.welcomes.front().server_epoch, 42U) << "the leader's";
+  EXPECT_TRUE(follower_desk.peers.empty());
+  EXPECT_EQ(follower.counts().sent_away, 1U);
+  EXPECT_TRUE(owner.reasons.empty()) << "it was never connected before";
+
+  // The leader dies and the follower leads: the client finds its way back.
+  follower.welcome_all();
+  scope.spawn(server->stop());
+  ASSERT_TRUE(run_until([&owner] { return owner.welcomes.size() == 2; }));
+  EXPECT_EQ(follower_desk.peers.size(), 1U);
+  clients.back()->close();
+  scope.spawn(follower.stop());
+  ASSERT_TRUE(run_until([this] { return scope.size() == 0; }));
+}
+
+TEST_F(WireLink, AClientThatIsSentInCirclesRests) {
+  server->send_away(to_string(where));
+  Owner& owner = owners.emplace_back();
+  connect(hello(Role::sidecar, "r1", 7), owner);
+  ASSERT_TRUE(run_until([this] { return server->counts().sent_away >= 4; }));
+  const TimePoint begun = clock.now();
+  const std::uint64_t before = server->counts().sent_away;
+  run_until([this, begun] { return clock.now() >= begun + 500ms; });
+  EXPECT_LE(server->counts().sent_away - before, 500U / 10) << "each wait is 10 ms at least";
+  server->welcome_all();
+  EXPECT_TRUE(run_until([&owner] { return !owner.welcomes.empty(); }));
+}
+
+TEST_F(WireLink, NobodyLeadsYetIsNoPlaceToGo) {
+  server->send_away("");
+  Owner& owner = owners.emplace_back();
+  connect(hello(Role::sidecar, "r1", 7), owner);
+  ASSERT_TRUE(run_until([this] { return server->counts().sent_away >= 2; }));
+  server->welcome_all();
+  EXPECT_TRUE(run_until([&owner] { return !owner.welcomes.empty(); }));
 }
 
 TEST_F(WireLink, TheClientComesBackWhenTheServerReturns) {
