@@ -26,17 +26,21 @@ struct Demand {
   [[nodiscard]] double wanted() const { return std::ceil(value / target); }
 };
 
+std::string text_of(double value) {
+  return value < 1000 ? fmt::format("{:.4g}", value) : fmt::format("{:.0f}", value);
+}
+
 std::string ratio(const Demand& demand) {
-  return fmt::format("{:.3g} / {:.3g} = {:.3g}", demand.value, demand.target,
-                     demand.value / demand.target);
+  return fmt::format("{} / {} per replica = {}", text_of(demand.value), text_of(demand.target),
+                     text_of(demand.value / demand.target));
 }
 
 std::string exactly(const Demand& demand) {
   const auto fewer = static_cast<double>(demand.desired - 1);
   std::string text = fmt::format("{}, so {}", ratio(demand), demand.desired);
   if (fewer >= 1) {
-    text +=
-        fmt::format(": with {} each would have {:.3g}", demand.desired - 1, demand.value / fewer);
+    text += fmt::format(": with {} each would have {}", demand.desired - 1,
+                        text_of(demand.value / fewer));
   }
   return text;
 }

@@ -16,8 +16,8 @@ namespace pilotlight::cli {
 /// "" for an event that other lines tell better. Further lines of text are indented.
 [[nodiscard]] std::string sentence_of(const kube::Json& event);
 
-/// Why a decision that followed demand came to this number and no other: "18.2 / 2.8 = 6.5, so 7:
-/// with 6 each would have 3.03". "" for decisions that followed something else.
+/// Why a decision that followed demand came to this number and no other: "18.2 / 2.8 per replica =
+/// 6.5, so 7: with 6 each would have 3.033". "" for decisions that followed something else.
 [[nodiscard]] std::string arithmetic_of(const kube::Json& decision);
 
 }  // namespace pilotlight::cli

@@ -83,15 +83,15 @@ class ScriptedRun {
     frame.ready_us = us(ready);
     loop_.received(sidecar, frame);
   }
-  void drain_all() {
-    for (autoscaler::FakePeer& sidecar : sidecars_) {
-      wire::NotReady frame;
-      frame.epoch = sidecar.hello().epoch;
-      frame.reason = wire::NotReadyReason::draining;
-      loop_.received(sidecar, frame);
-      loop_.left(sidecar, "closed", false);
-    }
-    sidecars_.clear();
+  /// The newest replica drains and ends.
+  void drain_one() {
+    autoscaler::FakePeer& sidecar = sidecars_.back();
+    wire::NotReady frame;
+    frame.epoch = sidecar.hello().epoch;
+    frame.reason = wire::NotReadyReason::draining;
+    loop_.received(sidecar, frame);
+    loop_.left(sidecar, "closed", false);
+    sidecars_.pop_back();
   }
 
   /// So many requests at once, and so many refused for want of room per second.

@@ -9,7 +9,7 @@ using kube::Json;
 
 Json decision(const char* more) {
   Json out = Json::parse(R"({"event": "decision", "from": 2, "desired": 3, "reason": "load",
-      "text": "t", "stable": 8.4, "panic": 2.0, "leading": 0, "limited": false,
+      "text": "t", "stable": 7.0, "panic": 2.0, "leading": 0, "limited": false,
       "panicking": false, "policy": {"max_scale_up_rate": 1000, "max_scale_down_rate": 2,
                                      "activation_scale": 1},
       "seen": {"ready": 2, "signals": [{"kind": "average", "target": 2.8}]}})");
@@ -18,25 +18,30 @@ Json decision(const char* more) {
 }
 
 TEST(Sentences, ANumberThatFollowsDemandIsWorkedOut) {
-  EXPECT_EQ(arithmetic_of(decision("{}")), "8.4 / 2.8 = 3, so 3: with 2 each would have 4.2");
-  EXPECT_EQ(arithmetic_of(decision(R"({"stable": 1.4, "desired": 1})")), "1.4 / 2.8 = 0.5, so 1");
+  EXPECT_EQ(arithmetic_of(decision("{}")),
+            "7 / 2.8 per replica = 2.5, so 3: with 2 each would have 3.5");
+  EXPECT_EQ(arithmetic_of(decision(R"({"stable": 1.4, "desired": 1})")),
+            "1.4 / 2.8 per replica = 0.5, so 1");
   EXPECT_EQ(arithmetic_of(decision(R"({"reason": "panic", "panic": 11.0, "desired": 4})")),
-            "11 / 2.8 = 3.93, so 4: with 3 each would have 3.67");
+            "11 / 2.8 per replica = 3.929, so 4: with 3 each would have 3.667");
 }
 
 TEST(Sentences, ALimitThatKeptItLowerOrHigherIsNamed) {
   EXPECT_EQ(arithmetic_of(decision(R"({"stable": 28, "limited": true})")),
-            "28 / 2.8 = 10, so 10 were wanted, which is above max-scale");
+            "28 / 2.8 per replica = 10, so 10 were wanted, which is above max-scale");
   EXPECT_EQ(arithmetic_of(decision(R"({"stable": 28, "desired": 4,
                                        "policy": {"max_scale_up_rate": 2}})")),
-            "28 / 2.8 = 10, so 10 were wanted, but max-scale-up-rate 2 allows 4 from 2 ready");
+            "28 / 2.8 per replica = 10, so 10 were wanted, but max-scale-up-rate 2 allows 4 from 2 "
+            "ready");
   EXPECT_EQ(arithmetic_of(decision(R"({"stable": 2.8, "desired": 5, "seen": {"ready": 10}})")),
-            "2.8 / 2.8 = 1, so 1 would do, but max-scale-down-rate 2 allows no fewer than 5 from "
+            "2.8 / 2.8 per replica = 1, so 1 would do, but max-scale-down-rate 2 allows no fewer "
+            "than 5 from "
             "10");
-  EXPECT_EQ(arithmetic_of(decision(R"({"stable": 2.8, "desired": 7, "panicking": true})")),
-            "2.8 / 2.8 = 1, so 1 would do, but nothing goes down within a window of a panic");
+  EXPECT_EQ(
+      arithmetic_of(decision(R"({"stable": 2.8, "desired": 7, "panicking": true})")),
+      "2.8 / 2.8 per replica = 1, so 1 would do, but nothing goes down within a window of a panic");
   EXPECT_EQ(arithmetic_of(decision(R"({"stable": 2.8, "policy": {"activation_scale": 3}})")),
-            "2.8 / 2.8 = 1, so 1 would do, but activation-scale is 3");
+            "2.8 / 2.8 per replica = 1, so 1 would do, but activation-scale is 3");
 }
 
 TEST(Sentences, OtherReasonsNeedNoArithmetic) {

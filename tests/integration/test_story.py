@@ -31,7 +31,7 @@ def test_iris_tells_why_it_woke_what_that_cost_and_why_it_slept(start):
     wait_for("the cold start", lambda: events(up, "iris", "cold_start"))
     up.wait_asleep("iris")
     text = told(up, "iris")
-    assert_told(r"  0 -> 1 +poke: 1 request parked and no replica ready; 1 / \S+ = \S+, so 1$", text)
+    assert_told(r"  0 -> 1 +poke: 1 request parked and no replica ready; 1 / \S+ per replica = \S+, so 1$", text)
     assert_told(rf"  cold start  first answer after {LENGTH}, replica ready after {LENGTH}: "
                 rf"decide {LENGTH}, patch {LENGTH}, start {LENGTH}, listen {LENGTH}, ready {LENGTH}, "
                 rf"first byte {LENGTH}; \d+ % of it was the app, until it accepted connections$", text)
