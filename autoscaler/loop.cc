@@ -20,7 +20,7 @@ constexpr Duration kTick = 2s;     // Knative's period of decisions
 constexpr Duration kStep = 100ms;  // how often seconds are closed and the lost are let go
 constexpr Duration kOldNews = 1s;
 constexpr std::size_t kEarlyPokes = 1000;
-constexpr std::size_t kInOneGo = 16;  // revisions, between two looks at what has come in
+constexpr std::size_t kInOneGo = 8;  // revisions, between two looks at what has come in
 
 SourceId source_of(const wire::Hello& hello) {
   SourceId id;

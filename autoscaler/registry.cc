@@ -95,6 +95,7 @@ void Registry::sidecar_left(wire::Peer& peer, TimePoint now) {
   place->second.peer = nullptr;
   if (place->second.record.phase == ReplicaPhase::ready) {
     place->second.gone_since = now;
+    group->second.settled = false;
     return;
   }
   const bool listed = place->second.record.phase == ReplicaPhase::draining;
@@ -104,16 +105,20 @@ void Registry::sidecar_left(wire::Peer& peer, TimePoint now) {
 
 void Registry::advance(TimePoint now) {
   for (auto& [key, group] : groups_) {
+    if (group.settled) continue;
     std::vector<ReplicaRecord> gone;
+    bool going = false;
     for (auto place = group.entries.begin(); place != group.entries.end();) {
       if (place->second.gone_since && now - *place->second.gone_since >= kReturnTime) {
         gone.push_back(std::move(place->second.record));
         place = group.entries.erase(place);
       } else {
+        going = going || place->second.gone_since.has_value();
         ++place;
       }
     }
     const bool completed = settle_complete(group, now >= group.complete_at);
+    group.settled = group.complete && !going;
     if (!gone.empty() || completed) push(key);
     for (const ReplicaRecord& record : gone) {
       listener_.replica_not_ready(key, record, "connection lost");

@@ -101,6 +101,7 @@ class Registry {
     std::uint64_t wake_p95_us = 0;
     bool tracked = false;
     bool complete = false;
+    bool settled = false;  // advance() has nothing to do here until something changes
     TimePoint complete_at = TimePoint::max();  // at the latest
   };
 

@@ -27,7 +27,7 @@ class Fleet {
     std::uint32_t sidecars = 0;
     std::uint32_t revisions = 1;  ///< The sidecars belong to these, in turns.
     std::string token;
-    double concurrency = 0.5;  ///< Requests at once in every replica.
+    double concurrency = 0.65;  ///< Requests at once in every replica.
   };
 
   explicit Fleet(const Options& options);

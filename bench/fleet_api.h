@@ -17,7 +17,7 @@ class FleetApi {
  public:
   explicit FleetApi(Duration latency);
 
-  /// A Deployment that asks for nothing by itself. Before start().
+  /// A Deployment that has as many replicas as it needs. Before start().
   void add(const std::string& name, std::int32_t replicas);
 
   /// Ends the program when it cannot listen there.

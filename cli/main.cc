@@ -16,6 +16,7 @@
 #include "cli/endpoint.h"
 #include "cli/explain.h"
 #include "cli/logs.h"
+#include "cli/manifests.h"
 #include "common/base/log.h"
 #include "local/status.h"
 #include "local/up.h"
@@ -121,6 +122,35 @@ int status(const Arguments& arguments) {
   return 0;
 }
 
+/// `convert` and `inject`: manifests in, manifests out.
+struct ManifestCommands {
+  CLI::App* convert = nullptr;
+  CLI::App* inject = nullptr;
+  cli::ManifestArguments arguments;
+  config::InjectSettings settings;
+};
+
+void add_manifest_commands(CLI::App& app, ManifestCommands& commands) {
+  commands.convert = app.add_subcommand(
+      "convert", "print a Knative Service as a Deployment and a Service for any cluster");
+  commands.inject =
+      app.add_subcommand("inject", "print manifests with the sidecar, as the webhook adds it");
+  for (CLI::App* command : {commands.convert, commands.inject}) {
+    command
+        ->add_option("-f,--filename", commands.arguments.paths,
+                     "manifests, folders of them, or - for standard input")
+        ->required();
+    command->add_option("-o,--output", commands.arguments.output, "yaml or json")
+        ->check(CLI::IsMember({"yaml", "json"}))
+        ->capture_default_str();
+  }
+  config::InjectSettings& settings = commands.settings;
+  commands.inject->add_option("--image", settings.image, "of the sidecar")->capture_default_str();
+  commands.inject->add_option("--image-pull-policy", settings.pull_policy, "of the sidecar's image")
+      ->check(CLI::IsMember({"Always", "IfNotPresent", "Never"}));
+  commands.inject->add_option("--autoscaler", settings.autoscaler, "ADDRESS:PORT of its wire");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -169,6 +199,8 @@ int main(int argc, char** argv) {
   decide_command->add_option("file", arguments.trace, "JSON lines, see docs/autoscaling.md")
       ->required();
   decide_command->add_flag("--check", arguments.check, "compare with the answers in the file");
+  ManifestCommands manifests;
+  add_manifest_commands(app, manifests);
   CLI::App* down_command = with_state_dir(app.add_subcommand("down", "end a running up"));
   CLI::App* version_command = app.add_subcommand("version", "print the version");
 
@@ -190,6 +222,8 @@ int main(int argc, char** argv) {
     return cli::explain(arguments.state_dir, options);
   }
   if (*decide_command) return cli::decide_file(arguments.trace, arguments.check);
+  if (*manifests.convert) return cli::convert(manifests.arguments);
+  if (*manifests.inject) return cli::inject(manifests.arguments, manifests.settings);
   if (*down_command) return cli::end_up(arguments.state_dir);
   return 0;
 }

@@ -1,13 +1,11 @@
 #include "config/manifest.h"
 
-#include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <map>
 
 #include <fmt/format.h>
 
+#include "config/manifest_files.h"
 #include "config/manifest_kinds.h"
 #include "config/yaml_documents.h"
 
@@ -16,22 +14,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uintmax_t kMostBytes = 4 * 1024 * 1024;
-
 /// Gathers revisions over all files, and what is wrong anywhere.
 class Loader {
  public:
   explicit Loader(const AutoscalerDefaults& defaults) : defaults_(defaults) {}
 
-  void path(const std::string& name) {
-    std::error_code error;
-    const fs::file_status status = fs::status(name, error);
-    if (status.type() == fs::file_type::not_found) {
-      say(name, "got nothing there, expected a file or a directory");
-    } else if (fs::is_directory(status)) {
-      directory(name);
-    } else {
-      file(name);
+  void paths(const std::vector<std::string>& names) {
+    for (const ManifestText& file : read_manifest_files(names, problems_)) {
+      text(file.text, file.name, file.folder);
     }
   }
 
@@ -58,46 +48,6 @@ class Loader {
 
  private:
   void append(const Problems& more) { problems_.insert(problems_.end(), more.begin(), more.end()); }
-
-  void directory(const std::string& name) {
-    std::vector<std::string> files;
-    std::error_code error;
-    for (auto entry = fs::directory_iterator(name, error);
-         !error && entry != fs::directory_iterator(); entry.increment(error)) {
-      const std::string extension = entry->path().extension().string();
-      const bool wanted = extension == ".yaml" || extension == ".yml" || extension == ".json";
-      std::error_code ignored;  // what cannot be examined is not a manifest
-      if (wanted && !entry->is_directory(ignored)) files.push_back(entry->path().string());
-    }
-    if (error) {
-      say(name, fmt::format("got {}, expected a directory that can be read", error.message()));
-    } else if (files.empty()) {
-      say(name, "got a directory without manifests, expected *.yaml, *.yml or *.json files in it");
-    }
-    std::sort(files.begin(), files.end());
-    for (const std::string& each : files) file(each);
-  }
-
-  void file(const std::string& name) {
-    std::ifstream stream(name, std::ios::binary);
-    std::string content;
-    constexpr std::size_t kPiece = 64 * 1024;
-    while (stream && content.size() <= kMostBytes) {
-      const std::size_t before = content.size();
-      content.resize(before + kPiece);
-      stream.read(content.data() + before, kPiece);
-      content.resize(before + static_cast<std::size_t>(stream.gcount()));
-    }
-    if (!stream.eof()) {
-      const bool too_long = content.size() > kMostBytes;
-      say(name, too_long ? fmt::format("got more than {} bytes, expected a manifest", kMostBytes)
-                         : "got a file that cannot be read, expected one that can");
-      return;
-    }
-    std::error_code error;
-    const fs::path absolute = fs::absolute(name, error).lexically_normal();
-    text(content, name, absolute.parent_path().string());
-  }
 
   void add(const Document& document, const std::string& folder) {
     Report report([&document](const std::string& path) { return document.at(path); });
@@ -133,7 +83,7 @@ Checked<Manifests> load_manifests(const std::vector<std::string>& paths,
                                   const AutoscalerDefaults& defaults) {
   Loader loader(defaults);
   if (paths.empty()) loader.say("manifests", "got none, expected a file or a directory");
-  for (const std::string& path : paths) loader.path(path);
+  loader.paths(paths);
   return loader.finish();
 }
 

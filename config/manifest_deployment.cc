@@ -9,9 +9,6 @@
 namespace pilotlight::config {
 namespace {
 
-// `<name>-private` is a label as well: 63 characters.
-constexpr std::size_t kLongestName = 55;
-
 void check_inject(const StringMap& labels, const std::string& path, Report& report) {
   const auto found = labels.find(kInjectLabel);
   if (found != labels.end() && found->second == "true") return;
@@ -38,21 +35,6 @@ StringMap read_selector(ObjectReader& spec, const StringMap& template_labels) {
                                                 : in_quotes(found->second) + " as in the template");
   }
   return labels;
-}
-
-void refuse_on_template(const StringMap& annotations, const std::string& path, Report& report) {
-  for (const auto& [key, value] : annotations) {
-    if (!key.starts_with("autoscaling.knative.dev/")) continue;
-    report.wrong(join(path, key), "an annotation of the Deployment", "it in metadata.annotations");
-  }
-}
-
-void refuse_on_deployment(const StringMap& annotations, Report& report) {
-  for (const auto& [key, value] : annotations) {
-    if (!key.starts_with("pilotlight.dev/") || is_live_annotation(key)) continue;
-    report.wrong(join("metadata.annotations", key), "an annotation of the pods",
-                 "it in spec.template.metadata.annotations");
-  }
 }
 
 void read_pods(ObjectReader& spec, Revision& revision, PodSpecNotes& notes) {
@@ -90,10 +72,25 @@ void read_pods(ObjectReader& spec, Revision& revision, PodSpecNotes& notes) {
 
 }  // namespace
 
+void refuse_on_template(const StringMap& annotations, const std::string& path, Report& report) {
+  for (const auto& [key, value] : annotations) {
+    if (!key.starts_with("autoscaling.knative.dev/")) continue;
+    report.wrong(join(path, key), "an annotation of the Deployment", "it in metadata.annotations");
+  }
+}
+
+void refuse_on_deployment(const StringMap& annotations, Report& report) {
+  for (const auto& [key, value] : annotations) {
+    if (!key.starts_with("pilotlight.dev/") || is_live_annotation(key)) continue;
+    report.wrong(join("metadata.annotations", key), "an annotation of the pods",
+                 "it in spec.template.metadata.annotations");
+  }
+}
+
 Revision read_plain_deployment(ObjectReader& root, const AutoscalerDefaults& defaults,
                                std::vector<std::string>& ignored) {
   Revision revision;
-  const Metadata metadata = read_metadata(root, kLongestName);
+  const Metadata metadata = read_metadata(root, kLongestPlainName);
   revision.name_space = metadata.name_space;
   revision.service = metadata.name;
   revision.name = metadata.name;

@@ -29,9 +29,18 @@ struct Metadata {
 void check_name(const std::string& path, const std::string& name, std::size_t longest,
                 Report& report);
 
-/// A Knative Service whose kind and apiVersion have been checked.
+/// `<name>-private` is a label as well, of at most 63 characters.
+inline constexpr std::size_t kLongestPlainName = 55;
+
+/// Annotations that belong to the Deployment, on its pods at `path`, and the other way round.
+void refuse_on_template(const StringMap& annotations, const std::string& path, Report& report);
+void refuse_on_deployment(const StringMap& annotations, Report& report);
+
+/// A Knative Service whose kind and apiVersion have been checked. `pod_fields`: whether what a
+/// laptop cannot do in the pod's spec is a problem; for a cluster it is not.
 [[nodiscard]] Revision read_service(ObjectReader& root, const AutoscalerDefaults& defaults,
-                                    std::vector<std::string>& ignored);
+                                    std::vector<std::string>& ignored,
+                                    Unknown pod_fields = Unknown::refused);
 
 /// A plain Deployment whose kind and apiVersion have been checked.
 [[nodiscard]] Revision read_plain_deployment(ObjectReader& root, const AutoscalerDefaults& defaults,

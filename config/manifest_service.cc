@@ -113,7 +113,7 @@ void add_labels(StringMap& labels, const Revision& revision) {
 }  // namespace
 
 Revision read_service(ObjectReader& root, const AutoscalerDefaults& defaults,
-                      std::vector<std::string>& ignored) {
+                      std::vector<std::string>& ignored, Unknown pod_fields) {
   Revision revision;
   const Metadata metadata = read_metadata(root, kLongestName);
   refuse_on_service(metadata.annotations, root.report());
@@ -125,7 +125,7 @@ Revision read_service(ObjectReader& root, const AutoscalerDefaults& defaults,
   if (!spec.has("template")) root.report().wrong("spec.template", "nothing", "a template");
   ObjectReader pod = spec.object("template");
   read_template_metadata(pod, revision);
-  ObjectReader pod_spec = pod.object("spec");
+  ObjectReader pod_spec(pod.field("spec"), pod.path_of("spec"), root.report(), pod_fields);
   read_limits(pod_spec, revision);
   const std::string template_path = join(pod.path_of("metadata"), "annotations");
   read_annotations(revision, template_path, root.report());
@@ -149,6 +149,7 @@ Revision read_service(ObjectReader& root, const AutoscalerDefaults& defaults,
                         "one port: the one that takes the requests");
   }
   revision.container_path = notes.container_path;
+  revision.container_index = notes.container_index;
   ignored = notes.ignored;
   revision.deployment_name = revision.name + "-deployment";
   revision.termination_grace = revision.timeout;

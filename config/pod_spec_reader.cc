@@ -235,6 +235,7 @@ PodSpec read_pod_spec(ObjectReader& spec, PodSpecNotes& notes) {
     }
   } else {
     const std::size_t serving = serving_container(spec, containers);
+    notes.container_index = serving;
     notes.container_path = join(spec.path_of("containers"), serving);
     out.container = read_container(containers[serving], notes.container_path, spec, notes);
   }

@@ -12,6 +12,7 @@ namespace pilotlight::config {
 struct PodSpecNotes {
   std::vector<std::string> ignored;
   std::string container_path;  ///< Where the container is.
+  std::size_t container_index = 0;
 };
 
 /// Reads a pod's spec into what a process runtime needs. With Unknown::refused this is the manifest

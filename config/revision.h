@@ -47,9 +47,10 @@ struct Revision {
   StringMap template_annotations;  ///< Of its pods: what the programs need to know of them.
   StringMap selector;              ///< matchLabels of the Deployment.
 
-  std::string folder;          ///< Of the manifest, absolute.
-  std::string source;          ///< `file:line` of the container, for messages.
-  std::string container_path;  ///< Where the container is in it, for messages.
+  std::string folder;               ///< Of the manifest, absolute.
+  std::string source;               ///< `file:line` of the container, for messages.
+  std::string container_path;       ///< Where the container is in it, for messages.
+  std::size_t container_index = 0;  ///< Which of the pod's containers it is.
 };
 
 /// The apps/v1 Deployment of a revision, with replicas = start scale, as a client would create it

@@ -48,9 +48,10 @@ std::string sidecar_probe(const Container& container, std::uint16_t user_port) {
     http["port"] = probed_port(http, container, user_port);
     http["host"] = "127.0.0.1";
     if (!http.contains("scheme") || http["scheme"] == "") http["scheme"] = "HTTP";
-  } else if (!object("grpc")) {
+  } else {
     const json handler = object("tcpSocket") ? probe["tcpSocket"] : json::object();
     probe.erase("exec");
+    probe.erase("grpc");
     probe["tcpSocket"] = {{"port", probed_port(handler, container, user_port)},
                           {"host", "127.0.0.1"}};
   }

@@ -29,7 +29,8 @@ struct PodFacts {
                                               const Container& container, const PodFacts& pod);
 
 /// The container's readiness probe as Knative's controller hands it to the sidecar: host 127.0.0.1;
-/// no port, the declared port or its name become the app's port; exec and none become a TCP probe;
+/// no port, the declared port or its name become the app's port; exec, grpc and none become a TCP
+/// probe;
 /// scheme HTTP; timeout 1 with a period. One JSON object.
 [[nodiscard]] std::string sidecar_probe(const Container& container, std::uint16_t user_port);
 

@@ -54,6 +54,7 @@ class Link {
   [[nodiscard]] Task<> read_all();
   [[nodiscard]] Task<> write_all();
   [[nodiscard]] Task<> watch();
+  void take_bytes();
   void take_frames();
   void handle(Frame frame);
 

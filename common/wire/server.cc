@@ -74,7 +74,7 @@ struct Server::State {
   Listener acceptor;
   std::list<std::unique_ptr<Connection>> connections;
   std::set<Connection*, ByProcess> newest;  // of each process that has joined
-  std::optional<std::string> leader;  // who does the work instead, if somebody does
+  std::optional<std::string> leader;        // who does the work instead, if somebody does
   bool stopping = false;
   bool full = false;  // the last one was refused: said once
 };
@@ -194,7 +194,8 @@ std::string Server::State::greet(Connection& connection, const Hello& hello, Err
     newest.erase(place);
   }
   Welcome welcome;
-  welcome.report_period_ms = options.report_period_ms;
+  const bool crowded = hello.role == Role::sidecar && newest.size() >= options.crowd;
+  welcome.report_period_ms = crowded ? options.crowd_report_period_ms : options.report_period_ms;
   welcome.server_epoch = options.epoch;
   connection.welcome(hello, welcome);
   newest.insert(&connection);

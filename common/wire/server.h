@@ -53,6 +53,10 @@ class ServerListener {
 struct ServerOptions {
   std::string token;  ///< What HELLO must carry; compared in constant time. Empty accepts any.
   std::uint32_t report_period_ms = 500;
+  /// Sidecars that join when so many are there are told to report less often: what all reports cost
+  /// stays bounded, and of a crowd no single one says much.
+  std::size_t crowd = 1000;
+  std::uint32_t crowd_report_period_ms = 1000;
   std::uint64_t epoch = 0;
   std::size_t connection_limit = 10'000;
 };

@@ -123,6 +123,26 @@ TEST_F(WireLink, HelloIsAnsweredAndFramesGoBothWays) {
   EXPECT_TRUE(owner.frames.front() == Frame(drained));
 }
 
+TEST_F(WireLink, OfACrowdSidecarsReportLessOftenAndActivatorsDoNot) {
+  ServerOptions options;
+  options.report_period_ms = 250;
+  options.crowd = 1;
+  options.crowd_report_period_ms = 1000;
+  scope.spawn(server->stop());
+  ASSERT_TRUE(run_until([this] { return scope.size() == 0; }));
+  server.emplace(loop.get_executor(), clock, options, desk);
+  where = *server->listen(tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+  const auto told = [this](Hello say) {
+    Owner& owner = owners.emplace_back();
+    connect(std::move(say), owner);
+    EXPECT_TRUE(run_until([&owner] { return !owner.welcomes.empty(); }));
+    return owner.welcomes.empty() ? 0U : owner.welcomes.front().report_period_ms;
+  };
+  EXPECT_EQ(told(hello(Role::sidecar, "r1", 7)), 250U);
+  EXPECT_EQ(told(hello(Role::sidecar, "r2", 8)), 1000U);
+  EXPECT_EQ(told(hello(Role::activator, "a1", 9)), 250U);
+}
+
 TEST_F(WireLink, AWrongTokenIsRefusedAndTriedAgain) {
   Owner& owner = owners.emplace_back();
   Hello say = hello(Role::sidecar, "r1", 7);

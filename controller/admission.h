@@ -1,0 +1,36 @@
+#pragma once
+
+#include <string_view>
+
+#include <nlohmann/json.hpp>
+
+#include "config/autoscaler_defaults.h"
+#include "config/inject.h"
+
+namespace pilotlight::controller {
+
+/// What the webhooks need to know.
+struct AdmissionRules {
+  config::InjectSettings sidecar;
+  config::AutoscalerDefaults defaults;
+};
+
+/// Label of a Service that has been taken over, and the annotation with its own selector, as JSON.
+inline constexpr const char* kManagedLabel = "pilotlight.dev/managed";
+inline constexpr const char* kSelectorAnnotation = "pilotlight.dev/original-selector";
+
+/// The webhooks, each of which answers an AdmissionReview (admission.k8s.io/v1) by one. Pure and
+/// total: what is not a review is answered with one that allows nothing.
+
+/// Pods with our label get the sidecar, or are refused with every reason against it.
+[[nodiscard]] nlohmann::json mutate_pod(const nlohmann::json& review, const AdmissionRules& rules);
+
+/// Services that have been taken over stay so when somebody applies their manifest again: the
+/// selector moves to the annotation before it takes effect.
+[[nodiscard]] nlohmann::json mutate_service(const nlohmann::json& review);
+
+/// Deployments with our label are refused with the full list of what is wrong with them.
+[[nodiscard]] nlohmann::json validate_deployment(const nlohmann::json& review,
+                                                 const AdmissionRules& rules);
+
+}  // namespace pilotlight::controller

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "controller/takeover.h"
+
+namespace pilotlight::controller {
+
+/// Namespace and name.
+using Key = std::pair<std::string, std::string>;
+
+/// Names an object; the labels and annotations of a Service or slice that matter here are ours.
+[[nodiscard]] Key key_of(const Json& object);
+
+/// Private Services of ours carry this once the sidecars take the traffic themselves: "serve".
+inline constexpr const char* kPathAnnotation = "pilotlight.dev/traffic-path";
+
+/// What the watches have told, and what follows from it for each Service and Deployment. A plain
+/// value; no I/O. Holds all Services and slices of the cluster, and the Deployments with our label.
+class ClusterState {
+ public:
+  /// `activator` is the Service of the activators, in the namespace that we run in.
+  explicit ClusterState(Key activator) : activator_(std::move(activator)) {}
+
+  /// What has to be looked at again.
+  struct Touched {
+    std::set<Key> services;
+    std::set<Key> deployments;  ///< Their private Service.
+  };
+  /// An object is new or has changed, or is gone. Kinds that do not matter touch nothing.
+  [[nodiscard]] Touched applied(const kube::Resource& resource, const Json& object);
+  [[nodiscard]] Touched removed(const kube::Resource& resource, const Json& object);
+
+  /// All that there is, for after a pause.
+  [[nodiscard]] Touched everything() const;
+
+  /// What plan_service() wants to know; none when there is no such Service. Every ready activator
+  /// is in `activators`: whether it listens is for the caller to find out. Good until the state
+  /// changes.
+  [[nodiscard]] std::optional<ServiceFacts> facts(const Key& service) const;
+
+  /// The Deployment of that name, and the private Service that is there for it, or null.
+  struct PrivateFacts {
+    const Json* deployment = nullptr;
+    const Json* service = nullptr;
+  };
+  [[nodiscard]] PrivateFacts private_facts(const Key& deployment) const;
+
+  /// A private Service of ours whose Deployment has gone, or has lost the label; or null.
+  [[nodiscard]] const Json* orphan(const Key& service) const;
+
+  /// The ClusterIP of a Service; "" when there is none.
+  [[nodiscard]] std::string cluster_ip(const Key& service) const;
+
+  /// Addresses of the ready activators.
+  [[nodiscard]] std::set<std::string> activators() const;
+
+ private:
+  using Objects = std::map<Key, Json>;
+
+  [[nodiscard]] Objects* objects_of(const kube::Resource& resource);
+  [[nodiscard]] Touched touched_by(const kube::Resource& resource, const Json& object) const;
+  [[nodiscard]] std::vector<Json> slices_of(const Key& service) const;
+  [[nodiscard]] std::set<std::uint16_t> used_ports(const Key& except) const;
+  /// Whether a Service before this one in the order of keys has the same port on the activators.
+  [[nodiscard]] bool port_is_anothers(const Key& key, const Json& service) const;
+
+  Key activator_;
+  Objects services_;
+  Objects deployments_;
+  std::map<Key, Objects> slices_;  // by the Service that they are of
+};
+
+}  // namespace pilotlight::controller

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/kube/json.h"
+#include "common/net/certificates.h"
+
+namespace pilotlight::controller {
+
+using kube::Json;
+
+/// How the webhook proves to the API server who it is: an authority of our own, and a certificate
+/// that it has signed. Kept in one Secret, so that all replicas show the same one.
+struct Credentials {
+  std::string bundle;  ///< Whom to trust: the authority, and the one before it for a while.
+  KeyPair authority;   ///< The newest.
+  KeyPair serving;
+  friend bool operator==(const Credentials&, const Credentials&) = default;
+};
+
+inline constexpr std::chrono::hours kAuthorityLife{24 * 365 * 10};
+inline constexpr std::chrono::hours kServingLife{24 * 90};
+/// Replaced when so much of its life is left: long before anybody could be refused.
+inline constexpr std::chrono::hours kAuthorityRenewal{24 * 365};
+inline constexpr std::chrono::hours kServingRenewal{24 * 30};
+
+/// What a Secret holds; none when a part is missing or no base64.
+[[nodiscard]] std::optional<Credentials> read_credentials(const Json& secret);
+
+/// The `data` of a Secret that holds them.
+[[nodiscard]] Json secret_data(const Credentials& credentials);
+
+/// Credentials, or why there are none.
+using FoundCredentials = boost::system::result<Credentials, std::string>;
+
+/// What should be used from now on: `found` itself as long as it fits the names and is not near its
+/// end; else with a new certificate, and only if that too is necessary with a new authority. Errors
+/// are OpenSSL's.
+[[nodiscard]] FoundCredentials renew_credentials(const std::optional<Credentials>& found,
+                                                 const std::vector<std::string>& names,
+                                                 WallTime now);
+
+}  // namespace pilotlight::controller

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "common/http/connection_set.h"
+#include "common/http/server_connection.h"
+#include "common/kube/json.h"
+#include "common/net/listener.h"
+#include "common/net/tls.h"
+
+namespace pilotlight::controller {
+
+/// The HTTPS port that the API server asks its webhooks at: JSON is posted, JSON is answered.
+///
+/// Until a certificate is shown it accepts nothing. At most 64 connections at once; a request has
+/// 10 s and 8 MiB, which no admission review comes near. One shard.
+class HookServer {
+ public:
+  /// The answer to what was posted to `path`; none: there is no such hook.
+  using Answer =
+      std::function<std::optional<kube::Json>(std::string_view path, const kube::Json& posted)>;
+
+  HookServer(http::ShardParts& parts, Answer answer);
+
+  /// Binds. @return where (the port that was picked, if 0 was asked for).
+  [[nodiscard]] Result<tcp::endpoint> bind(const tcp::endpoint& where);
+
+  /// Shows this certificate from the next connection on; the first one opens the port.
+  void show(std::shared_ptr<const TlsContext> context);
+  [[nodiscard]] bool open() const noexcept { return context_ != nullptr; }
+
+  /// Takes nothing new; what is being asked is still answered.
+  void close() noexcept;
+  void stop() noexcept;
+  [[nodiscard]] bool idle() const noexcept { return connections_.empty(); }
+
+ private:
+  struct Asked {
+    std::string path;
+    std::string body;
+    bool is_post = false;
+    bool http10 = false;
+    bool is_head = false;
+  };
+
+  void accept(TcpStream stream);
+  [[nodiscard]] Task<> serve(Transport stream);
+  [[nodiscard]] Task<Result<Asked>> read_request(http::ServerConnection& connection);
+  [[nodiscard]] http::LocalReply reply_to(const Asked& asked) const;
+
+  http::ShardParts& parts_;
+  Answer answer_;
+  Listener listener_;
+  http::ConnectionSet connections_;
+  std::shared_ptr<const TlsContext> context_;
+};
+
+}  // namespace pilotlight::controller

@@ -1,0 +1,219 @@
+#include "controller/reconciler.h"
+
+#include <algorithm>
+
+#include "common/base/log.h"
+#include "common/net/dialer.h"
+
+namespace pilotlight::controller {
+namespace {
+
+constexpr std::chrono::seconds kCallTime{10};
+constexpr std::chrono::milliseconds kDialTime{300};
+
+kube::Watcher::What all_of(const kube::Resource& resource, const char* labels) {
+  kube::Watcher::What what;
+  what.resource = resource;
+  what.selector.labels = labels;
+  return what;
+}
+
+std::string text_of(const Key& key) { return key.first + "/" + key.second; }
+
+/// The first of a set, taken out of it.
+Key take_first(std::set<Key>& keys) {
+  Key first = *keys.begin();
+  keys.erase(keys.begin());
+  return first;
+}
+
+}  // namespace
+
+Reconciler::Feed::Feed(Reconciler& owner, kube::Watcher::What what)
+    : reconciler(owner),
+      resource(what.resource),
+      watch(owner.parts_.client, owner.parts_.clock, std::move(what), *this, owner.parts_.random) {}
+
+void Reconciler::Feed::applied(const Json& object) {
+  reconciler.touch(reconciler.state_.applied(resource, object));
+}
+
+void Reconciler::Feed::removed(const Json& object) {
+  if (resource == kube::kServices) {  // its port may become another Service's
+    const std::uint16_t port = port_of(object);
+    std::erase_if(reconciler.listening_, [port](const auto& at) { return at.second == port; });
+  }
+  reconciler.touch(reconciler.state_.removed(resource, object));
+}
+
+void Reconciler::Feed::synced() { reconciler.changed_.set(); }
+
+Reconciler::Reconciler(Parts parts, Key activator)
+    : parts_(parts),
+      state_(std::move(activator)),
+      back_off_(std::chrono::milliseconds(100), std::chrono::seconds(5)),
+      changed_(parts.clock),
+      services_(*this, all_of(kube::kServices, "")),
+      deployments_(*this, all_of(kube::kDeployments, "pilotlight.dev/inject=true")),
+      slices_(*this, all_of(kube::kEndpointSlices, "kubernetes.io/service-name")) {}
+
+bool Reconciler::synced() const noexcept {
+  return services_.watch.synced() && deployments_.watch.synced() && slices_.watch.synced();
+}
+
+void Reconciler::stop() noexcept {
+  stopped_ = true;
+  services_.watch.close();
+  deployments_.watch.close();
+  slices_.watch.close();
+  changed_.set();
+}
+
+void Reconciler::lead(bool leading) {
+  leading_ = leading;
+  // What the last leader left undone nobody else would see.
+  if (leading) touch(state_.everything());
+  changed_.set();
+}
+
+void Reconciler::touch(const ClusterState::Touched& touched) {
+  services_due_.insert(touched.services.begin(), touched.services.end());
+  due_.insert(touched.deployments.begin(), touched.deployments.end());
+  if (!at_rest()) changed_.set();
+}
+
+Task<> Reconciler::run() {
+  while (!stopped_) {
+    if (!leading_ || !synced() || at_rest()) {
+      co_await rest();
+      continue;
+    }
+    if (!due_.empty()) {
+      const Key key = take_first(due_);
+      const Result<> kept = co_await keep_private(key);
+      if (!kept) failed_.deployments.insert(key);
+      continue;
+    }
+    const Key key = take_first(services_due_);
+    const Result<> kept = co_await keep_service(key);
+    if (!kept) failed_.services.insert(key);
+  }
+}
+
+/// Until something changes, or what has failed is due again.
+Task<> Reconciler::rest() {
+  changed_.reset();
+  const bool failed = !failed_.services.empty() || !failed_.deployments.empty();
+  if (!failed) back_off_.reset();
+  const TimePoint until =
+      failed ? parts_.clock.now() + back_off_.next(parts_.random) : TimePoint::max();
+  co_await changed_.wait(until);
+  const ClusterState::Touched again = std::move(failed_);
+  failed_ = ClusterState::Touched();
+  touch(again);
+}
+
+Task<Result<>> Reconciler::keep_private(Key deployment) {
+  const ClusterState::PrivateFacts facts = state_.private_facts(deployment);
+  if (facts.deployment == nullptr) co_return Result<>();
+  auto step = plan_private_service(*facts.deployment, facts.service);
+  if (!step) co_return Result<>();
+  co_return co_await carry_out(std::move(*step));
+}
+
+Task<Result<>> Reconciler::keep_service(Key service) {
+  if (const Json* orphan = state_.orphan(service)) {
+    Step step;
+    step.verb = Step::Verb::remove;
+    step.resource = kube::kServices;
+    step.object = *orphan;
+    co_return co_await carry_out(std::move(step));
+  }
+  auto facts = state_.facts(service);
+  if (!facts) co_return Result<>();
+  const std::uint16_t port = port_of(facts->service);
+  std::vector<Place> listening;
+  bool all = true;
+  if (port != 0 && facts->deployment != nullptr) {
+    const std::vector<Place> activators = std::move(facts->activators);
+    for (const Place& activator : activators) {
+      const bool open = co_await listens(activator.ip, port);
+      if (open) listening.push_back(activator);
+      all = all && open;
+    }
+    facts = state_.facts(service);  // it may have changed meanwhile
+    if (!facts) co_return Result<>();
+  }
+  facts->activators = std::move(listening);
+  Plan plan = plan_service(*facts);
+  note_left_alone(service, plan.left_alone);
+  for (Step& step : plan.steps) {
+    const Result<> done = co_await carry_out(std::move(step));
+    if (!done) co_return done;
+  }
+  // An activator that does not listen yet will soon: nothing else would say so.
+  if (!all) co_return make_error_code(FlowError::upstream_refused);
+  co_return Result<>();
+}
+
+Task<Result<>> Reconciler::carry_out(Step step) {
+  const TimePoint deadline = parts_.clock.now() + kCallTime;
+  const std::string space(kube::namespace_of(step.object));
+  const std::string name(kube::name_of(step.object));
+  Result<Json> written = Json();
+  switch (step.verb) {
+    case Step::Verb::create:
+      written = co_await parts_.client.create(step.resource, space, step.object, deadline);
+      break;
+    case Step::Verb::update:
+      written = co_await parts_.client.update(step.resource, space, step.object, deadline);
+      break;
+    case Step::Verb::remove:
+      written = co_await parts_.client.remove(step.resource, space, name, deadline);
+      if (!written && written.error() == FlowError::not_found) written = Json();
+      break;
+  }
+  if (!written) {
+    log_warn("write refused", {{"kind", step.resource.plural},
+                               {"object", space + "/" + name},
+                               {"error", written.error().message()}});
+    co_return written.error();
+  }
+  // The watch says the same a moment later; until then this is the newest.
+  if (step.verb == Step::Verb::remove) {
+    touch(state_.removed(step.resource, step.object));
+  } else {
+    touch(state_.applied(step.resource, *written));
+  }
+  co_return Result<>();
+}
+
+Task<bool> Reconciler::listens(std::string ip, std::uint16_t port) {
+  const std::set<std::string> alive = state_.activators();
+  std::erase_if(listening_, [&alive](const auto& at) { return !alive.contains(at.first); });
+  const std::pair<std::string, std::uint16_t> place(ip, port);
+  if (listening_.contains(place)) co_return true;
+  ErrorCode ec;
+  const auto address = asio::ip::make_address(ip, ec);
+  if (ec) co_return false;
+  TcpStream stream(parts_.executor);
+  const tcp::endpoint where(address, port);
+  const Result<> reached =
+      co_await dial(stream, parts_.deadlines, where, parts_.clock.now() + kDialTime);
+  if (!reached) co_return false;
+  listening_.insert(place);
+  co_return true;
+}
+
+void Reconciler::note_left_alone(const Key& service, const std::string& reason) {
+  if (reason.empty()) {
+    left_alone_.erase(service);
+    return;
+  }
+  std::string& known = left_alone_[service];
+  if (known == reason) return;
+  known = reason;
+  log_warn("service left alone", {{"service", text_of(service)}, {"reason", reason}});
+}
+
+}  // namespace pilotlight::controller

@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""Writes the container images, without any daemon: ./dev images [TAG].
+
+One archive per program (for `docker load`, `ctr images import`, `skopeo copy docker-archive:...`),
+FROM scratch: the program, the libraries that it is linked with, and the few files that they read.
+The same programs give the same bytes: no times, owners or orders of a file system are in them.
+"""
+import argparse
+import hashlib
+import io
+import json
+import pathlib
+import re
+import subprocess
+import tarfile
+import tempfile
+
+USER = "65532:65532"
+ZONES = pathlib.Path("/usr/share/zoneinfo")
+ROOTS = pathlib.Path("/etc/ssl/certs/ca-certificates.crt")
+# Program: files that it needs besides its libraries.
+IMAGES = {
+    "pilotlight-proxy": [ROOTS],  # readiness probes over https
+    "pilotlight-activator": [],
+    "pilotlight-autoscaler": [ZONES],  # floors have time zones
+    "pilotlight-controller": [ZONES],  # which are checked before they are stored
+}
+TEXTS = {
+    "/etc/passwd": "pilotlight:x:65532:65532:pilotlight:/:/none\n",
+    "/etc/group": "pilotlight:x:65532:\n",
+    "/etc/nsswitch.conf": "hosts: files dns\n",
+}
+
+
+def libraries(program):
+    """Paths of the shared libraries and of the loader, where the program looks for them."""
+    listed = subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout
+    assert "not found" not in listed, f"{program}: {listed}"
+    return sorted(set(re.findall(r"(/\S+) \(0x", listed)))
+
+
+def stripped(program):
+    """The program's bytes without debug information, which is nine tenths of it."""
+    with tempfile.NamedTemporaryFile() as out:
+        subprocess.run(["strip", "--strip-debug", "-o", out.name, program], check=True)
+        return pathlib.Path(out.name).read_bytes()
+
+
+def files_of(program, extra):
+    """Path in the image: its bytes and mode."""
+    files = {f"/{program.name}": (stripped(program), 0o755)}
+    for library in libraries(program):
+        files[library] = (pathlib.Path(library).read_bytes(), 0o755)
+    for text in TEXTS:
+        files[text] = (TEXTS[text].encode(), 0o644)
+    for path in extra:
+        for each in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if each.is_file():
+                files[str(each)] = (each.read_bytes(), 0o644)
+    return files
+
+
+def layer(files):
+    out = io.BytesIO()
+    folders = set()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for path in sorted(files):
+            for folder in reversed(pathlib.PurePosixPath(path).parents[:-1]):
+                if folder in folders:
+                    continue
+                folders.add(folder)
+                entry = tarfile.TarInfo(str(folder).lstrip("/"))
+                entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+                tar.addfile(entry)
+            content, mode = files[path]
+            entry = tarfile.TarInfo(path.lstrip("/"))
+            entry.size, entry.mode = len(content), mode
+            tar.addfile(entry, io.BytesIO(content))
+    return out.getvalue()
+
+
+def archive(name, program, content):
+    """A docker-archive with one image of one layer."""
+    config = json.dumps({
+        "architecture": "amd64", "os": "linux",
+        "config": {"User": USER, "WorkingDir": "/", "Env": ["PATH=/"],
+                   "Entrypoint": [f"/{program}"]},
+        "rootfs": {"type": "layers",
+                   "diff_ids": ["sha256:" + hashlib.sha256(content).hexdigest()]},
+        "history": [{"created_by": "deploy/images.py"}]}, separators=(",", ":")).encode()
+    config_name = hashlib.sha256(config).hexdigest() + ".json"
+    manifest = json.dumps([{"Config": config_name, "RepoTags": [name],
+                            "Layers": ["layer.tar"]}]).encode()
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for path, part in ((config_name, config), ("layer.tar", content),
+                           ("manifest.json", manifest)):
+            entry = tarfile.TarInfo(path)
+            entry.size, entry.mode = len(part), 0o644
+            tar.addfile(entry, io.BytesIO(part))
+    return out.getvalue()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bin", type=pathlib.Path, required=True, help="folder of the programs")
+    parser.add_argument("--out", type=pathlib.Path, required=True, help="folder for the archives")
+    parser.add_argument("--tag", default="latest")
+    parser.add_argument("--registry", default="", help="before the names, as registry.example/team/")
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    for program, extra in IMAGES.items():
+        name = f"{arguments.registry}{program}:{arguments.tag}"
+        made = archive(name, program, layer(files_of(arguments.bin / program, extra)))
+        path = arguments.out / f"{program}.tar"
+        path.write_bytes(made)
+        print(f"{path} {name} {len(made)} bytes sha256:{hashlib.sha256(made).hexdigest()}")
+
+
+if __name__ == "__main__":
+    main()

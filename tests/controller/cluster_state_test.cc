@@ -1,0 +1,166 @@
+#include "controller/cluster_state.h"
+
+#include <gtest/gtest.h>
+
+#include "controller/admission.h"
+
+namespace pilotlight::controller {
+namespace {
+
+const Key kFlower("team", "flower");
+const Key kIris("team", "iris");
+
+Json deployment(const char* name = "iris", const char* app = "iris") {
+  Json out = Json::parse(
+      R"({"metadata":{"namespace":"team","uid":"d-1","labels":{"pilotlight.dev/inject":"true"}},
+          "spec":{"template":{"spec":{"containers":[{"name":"m","ports":[
+                                {"containerPort":8000}]}]}}}})");
+  out["metadata"]["name"] = name;
+  out["spec"]["template"]["metadata"]["labels"] = {{"app", app}};
+  return out;
+}
+
+Json service(const char* name = "flower", const char* port = "") {
+  Json out = Json::parse(
+      R"({"metadata":{"namespace":"team","uid":"s-1"},
+          "spec":{"clusterIP":"10.96.0.9","selector":{"app":"iris"},
+                  "ports":[{"port":80,"targetPort":8000}]}})");
+  out["metadata"]["name"] = name;
+  if (*port != '\0') {
+    out["metadata"]["annotations"][kPortAnnotation] = port;
+    out["metadata"]["labels"][kManagedLabel] = kTaken;
+  }
+  return out;
+}
+
+Json slice(const char* space, const char* of, const char* ip, bool ready = true) {
+  Json out = {{"metadata", {{"namespace", space}, {"name", std::string(of) + "-1"}}}};
+  out["metadata"]["labels"] = {{"kubernetes.io/service-name", of}};
+  Json endpoint = {{"addresses", Json::array({ip})}, {"conditions", {{"ready", ready}}}};
+  endpoint["targetRef"] = {{"kind", "Pod"}, {"name", "p"}};
+  out["endpoints"] = Json::array({std::move(endpoint)});
+  return out;
+}
+
+class StateTest : public testing::Test {
+ protected:
+  StateTest() {
+    (void)state.applied(kube::kDeployments, deployment());
+    (void)state.applied(kube::kServices, service());
+    (void)state.applied(kube::kEndpointSlices, slice("system", "activator", "10.0.0.2"));
+    (void)state.applied(kube::kEndpointSlices, slice("team", "iris-private", "10.0.1.1"));
+  }
+  ClusterState state{Key("system", "activator")};
+};
+
+TEST_F(StateTest, FactsAreWhatBelongsToTheService) {
+  (void)state.applied(kube::kEndpointSlices, slice("team", "flower", "10.0.1.9"));
+  (void)state.applied(kube::kEndpointSlices, slice("other", "flower", "10.0.9.9"));
+  const auto facts = state.facts(kFlower);
+  ASSERT_TRUE(facts);
+  ASSERT_NE(facts->deployment, nullptr);
+  EXPECT_EQ(kube::name_of(*facts->deployment), "iris");
+  EXPECT_EQ(facts->slices.size(), 1U);
+  ASSERT_EQ(facts->activators.size(), 1U);
+  EXPECT_EQ(facts->activators[0].ip, "10.0.0.2");
+  EXPECT_TRUE(facts->activators[0].target.is_null()) << "a pod of another namespace";
+  ASSERT_EQ(facts->pods.size(), 1U);
+  EXPECT_EQ(facts->pods[0].target["name"], "p");
+  EXPECT_EQ(facts->path, Path::proxy);
+  EXPECT_NE(facts->free_port, 0);
+  EXPECT_FALSE(state.facts(Key("team", "nobody")));
+}
+
+TEST_F(StateTest, ActivatorsThatAreNotReadyDoNotCount) {
+  (void)state.applied(kube::kEndpointSlices, slice("system", "activator", "10.0.0.2", false));
+  EXPECT_TRUE(state.facts(kFlower)->activators.empty());
+  EXPECT_TRUE(state.activators().empty());
+}
+
+TEST_F(StateTest, ThePrivateServiceSaysWhichPathToTake) {
+  Json hidden = service("iris-private");
+  hidden["spec"]["selector"] = {{"serving.knative.dev/revision", "iris"}};
+  hidden["metadata"]["annotations"][kPathAnnotation] = "serve";
+  const auto touched = state.applied(kube::kServices, hidden);
+  EXPECT_TRUE(touched.deployments.contains(kIris));
+  EXPECT_EQ(state.facts(kFlower)->path, Path::serve);
+  EXPECT_NE(state.private_facts(kIris).service, nullptr);
+  (void)state.removed(kube::kServices, hidden);
+  EXPECT_EQ(state.facts(kFlower)->path, Path::proxy);
+}
+
+TEST_F(StateTest, APortBelongsToTheFirstServiceThatHasIt) {
+  (void)state.applied(kube::kServices, service("flower", "20001"));
+  (void)state.applied(kube::kServices, service("rose", "20001"));
+  EXPECT_EQ(port_of(state.facts(kFlower)->service), 20001);
+  const auto second = state.facts(Key("team", "rose"));
+  EXPECT_EQ(port_of(second->service), 0) << "it gets another one";
+  EXPECT_NE(second->free_port, 20001);
+}
+
+TEST_F(StateTest, PodsOfTwoDeploymentsAreNobodys) {
+  (void)state.applied(kube::kDeployments, deployment("iris-canary"));
+  const auto facts = state.facts(kFlower);
+  EXPECT_EQ(facts->deployment, nullptr);
+  EXPECT_TRUE(facts->several_deployments);
+}
+
+TEST_F(StateTest, ADeploymentOnItsWayOutOrWithoutTheLabelDoesNotCount) {
+  Json going = deployment();
+  going["metadata"]["deletionTimestamp"] = "2026-11-25T00:00:00Z";
+  EXPECT_TRUE(state.applied(kube::kDeployments, going).services.contains(kFlower));
+  EXPECT_EQ(state.facts(kFlower)->deployment, nullptr);
+  EXPECT_EQ(state.private_facts(kIris).deployment, nullptr);
+  (void)state.applied(kube::kDeployments, deployment());
+  ASSERT_NE(state.facts(kFlower)->deployment, nullptr);
+  Json plain = deployment();
+  plain["metadata"].erase("labels");
+  EXPECT_TRUE(state.applied(kube::kDeployments, plain).services.contains(kFlower));
+  EXPECT_EQ(state.facts(kFlower)->deployment, nullptr);
+}
+
+TEST_F(StateTest, WhatIsTouchedIsWhatMayChange) {
+  const Key other("team", "other");
+  Json apart = service("other");
+  apart["spec"]["selector"] = {{"app", "other"}};
+  EXPECT_EQ(state.applied(kube::kServices, apart).services, std::set<Key>{other});
+  EXPECT_EQ(state.applied(kube::kDeployments, deployment()).services, std::set<Key>{kFlower})
+      << "there is no private Service yet";
+  const auto pods = state.applied(kube::kEndpointSlices, slice("team", "iris-private", "10.0.1.2"));
+  EXPECT_TRUE(pods.services.contains(kFlower));
+  EXPECT_FALSE(pods.services.contains(other));
+  (void)state.applied(kube::kServices, service("flower", "20001"));
+  const auto activators =
+      state.removed(kube::kEndpointSlices, slice("system", "activator", "10.0.0.2"));
+  EXPECT_TRUE(activators.services.contains(kFlower)) << "all that are taken over";
+  EXPECT_FALSE(activators.services.contains(other));
+  // A watch that only knows a name when something goes.
+  const Json gone = {{"metadata", {{"namespace", "team"}, {"name", "iris"}}}};
+  EXPECT_TRUE(state.removed(kube::kDeployments, gone).services.contains(kFlower));
+}
+
+TEST_F(StateTest, APrivateServiceOfOursWithoutItsDeploymentIsAnOrphan) {
+  Json hidden = service("iris-private");
+  hidden["spec"]["selector"] = {{"serving.knative.dev/revision", "iris"}};
+  (void)state.applied(kube::kServices, hidden);
+  const Key key("team", "iris-private");
+  (void)state.removed(kube::kDeployments, deployment());
+  EXPECT_EQ(state.orphan(key), nullptr) << "somebody else's";
+  hidden["metadata"]["labels"][kPrivateLabel] = "true";
+  (void)state.applied(kube::kServices, hidden);
+  EXPECT_NE(state.orphan(key), nullptr);
+  EXPECT_TRUE(state.applied(kube::kDeployments, deployment()).services.contains(key));
+  EXPECT_EQ(state.orphan(key), nullptr);
+}
+
+TEST_F(StateTest, TheClusterIPOfAService) {
+  EXPECT_EQ(state.cluster_ip(kFlower), "10.96.0.9");
+  EXPECT_EQ(state.cluster_ip(Key("team", "nobody")), "");
+  Json headless = service();
+  headless["spec"]["clusterIP"] = "None";
+  (void)state.applied(kube::kServices, headless);
+  EXPECT_EQ(state.cluster_ip(kFlower), "");
+}
+
+}  // namespace
+}  // namespace pilotlight::controller

@@ -1,0 +1,75 @@
+#include "controller/credentials.h"
+
+#include <gtest/gtest.h>
+
+namespace pilotlight::controller {
+namespace {
+
+using namespace std::chrono_literals;
+
+const std::vector<std::string> kNames = {"pilotlight-webhook.pilotlight-system.svc", "10.96.0.7"};
+const WallTime kNow{std::chrono::seconds(1'790'000'000)};
+
+Credentials made(const std::optional<Credentials>& from = std::nullopt, WallTime now = kNow) {
+  const auto out = renew_credentials(from, kNames, now);
+  EXPECT_TRUE(out);
+  return out ? *out : Credentials();
+}
+
+TEST(Credentials, AreMadeForTheNamesAndLastAsLongAsTheySay) {
+  const Credentials first = made();
+  EXPECT_TRUE(certificate_fits(first.serving, first.authority.certificate, kNames));
+  EXPECT_FALSE(certificate_fits(first.serving, first.authority.certificate, {"example.com"}));
+  EXPECT_FALSE(certificate_fits(first.serving, made().authority.certificate, kNames));
+  EXPECT_EQ(first.bundle, first.authority.certificate);
+  EXPECT_EQ(certificate_end(first.serving.certificate), kNow + kServingLife);
+  EXPECT_EQ(certificate_end(first.authority.certificate), kNow + kAuthorityLife);
+}
+
+TEST(Credentials, GoodOnesStayAsTheyAre) {
+  const Credentials first = made();
+  EXPECT_EQ(made(first, kNow + kServingLife - kServingRenewal - 1s), first);
+}
+
+TEST(Credentials, ACertificateNearItsEndIsReplacedUnderTheSameAuthority) {
+  const Credentials first = made();
+  const Credentials next = made(first, kNow + kServingLife - kServingRenewal);
+  EXPECT_NE(next.serving, first.serving);
+  EXPECT_EQ(next.authority, first.authority);
+  EXPECT_EQ(next.bundle, first.bundle);
+}
+
+TEST(Credentials, OtherNamesNeedAnotherCertificate) {
+  const Credentials first = made();
+  const auto next = renew_credentials(first, {"other.svc"}, kNow);
+  ASSERT_TRUE(next);
+  EXPECT_NE(next->serving, first.serving);
+  EXPECT_EQ(next->authority, first.authority);
+}
+
+TEST(Credentials, AnAuthorityNearItsEndStaysTrustedBesideTheNewOne) {
+  const Credentials first = made();
+  const Credentials next = made(first, kNow + kAuthorityLife - kAuthorityRenewal);
+  EXPECT_NE(next.authority, first.authority);
+  EXPECT_EQ(next.bundle, next.authority.certificate + first.authority.certificate);
+  EXPECT_TRUE(certificate_fits(next.serving, next.authority.certificate, kNames));
+}
+
+TEST(Credentials, ASecretHoldsThem) {
+  const Credentials first = made();
+  EXPECT_EQ(read_credentials({{"data", secret_data(first)}}), first);
+  kube::Json broken = secret_data(first);
+  broken["tls.key"] = "!";
+  EXPECT_EQ(read_credentials({{"data", broken}}), std::nullopt);
+  EXPECT_EQ(read_credentials({{"data", nullptr}}), std::nullopt);
+}
+
+TEST(Credentials, NonsenseIsReplaced) {
+  Credentials bad;
+  bad.bundle = bad.authority.certificate = bad.serving.certificate = "nonsense";
+  const Credentials next = made(bad);
+  EXPECT_TRUE(certificate_fits(next.serving, next.authority.certificate, kNames));
+}
+
+}  // namespace
+}  // namespace pilotlight::controller
