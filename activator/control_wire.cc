@@ -114,6 +114,11 @@ void Control::served(const RevisionInfo& revision, const WakeStory& story,
   fields["dispatched_at_us"] = control::monotonic_us(story.dispatched_at);
   fields["first_byte_at_us"] = control::monotonic_us(first_byte_at);
   parts_.events.record("served", std::move(fields));
+  wire::Woken woken;
+  woken.revision = key_of(revision);
+  woken.answered = true;
+  woken.waited_us = us(first_byte_at - story.parked_at);
+  autoscaler_->send(std::move(woken));
 }
 
 void Control::unserved(const RevisionInfo& revision, TimePoint parked_at, RefusalCause cause) {
@@ -128,6 +133,11 @@ void Control::unserved(const RevisionInfo& revision, TimePoint parked_at, Refusa
   fields["parked_at_us"] = control::monotonic_us(parked_at);
   fields["cause"] = std::move(text);
   parts_.events.record("unserved", std::move(fields));
+  wire::Woken woken;
+  woken.revision = key_of(revision);
+  woken.cause = cause;
+  woken.waited_us = us(parts_.clock.now() - parked_at);
+  autoscaler_->send(std::move(woken));
 }
 
 Task<> Control::run() {

@@ -1,5 +1,6 @@
 #include "activator/dispatcher.h"
 
+#include "activator/retry_after.h"
 #include "common/base/check.h"
 
 namespace pilotlight::activator {
@@ -33,7 +34,11 @@ Dispatcher::Asked Dispatcher::ask(Guest& guest, std::size_t bytes, TimePoint now
   if (!queue_.empty()) dispatch(now);  // a back-off may have ended just now
   if (place_now(guest, now)) return Asked::placed;
   guest.refusal_ = take_room(bytes);
-  if (guest.refusal_ != Refusal::none) return Asked::refused;
+  if (guest.refusal_ != Refusal::none) {
+    const bool waking = replicas_.usable() == 0;
+    guest.retry_after_ = retry_after_seconds(replicas_.learned(), waking, oldest_wait(now));
+    return Asked::refused;
+  }
   park(guest, bytes, now);
   watch_need(now);
   return Asked::parked;

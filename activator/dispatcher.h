@@ -68,6 +68,8 @@ class Dispatcher {
    public:
     [[nodiscard]] const Placement& placement() const noexcept { return placement_; }
     [[nodiscard]] Refusal refusal() const noexcept { return refusal_; }
+    /// Seconds until there may be room again; of a refusal by ask().
+    [[nodiscard]] std::uint32_t retry_after() const noexcept { return retry_after_; }
 
    protected:
     Guest() = default;
@@ -85,6 +87,7 @@ class Dispatcher {
 
     State state_ = State::away;
     Refusal refusal_ = Refusal::none;
+    std::uint32_t retry_after_ = 1;
     std::uint64_t turn_ = 0;  // order of arrival
     TimePoint parked_at_{};
     std::size_t bytes_ = 0;  // while parked

@@ -236,7 +236,7 @@ Task<> Pipeline::refuse(Request& request, ErrorCode error) {
     const bool bytes = bound == Refusal::bytes || bound == Refusal::bytes_total;
     ending.cause = bytes ? RefusalCause::bytes_full : RefusalCause::queue_full;
     outcome = bytes ? Outcome::park_bytes : Outcome::park_requests;
-    reply = no_room(revision, bound, parts_.limits);
+    reply = no_room(revision, bound, parts_.limits, request.visit.retry_after());
   } else if (error == FlowError::deadline_exceeded) {
     ending.cause = RefusalCause::deadline;
     outcome = Outcome::deadline;

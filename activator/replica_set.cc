@@ -29,6 +29,12 @@ Duration back_off(Finding finding, std::uint32_t in_row) noexcept {
   return Duration::zero();
 }
 
+/// What a peer told, at most a day.
+Duration microseconds(std::uint64_t us) noexcept {
+  constexpr std::chrono::microseconds kDay = std::chrono::hours(24);
+  return std::chrono::microseconds(std::min(us, static_cast<std::uint64_t>(kDay.count())));
+}
+
 bool open(const Replica& replica) noexcept {
   return replica.listed && !replica.closed && replica.state == wire::ReplicaState::ready;
 }
@@ -60,6 +66,10 @@ void ReplicaSet::apply(const wire::Endpoints& endpoints) {
     return;
   }
   generation_ = endpoints.generation;
+  if (endpoints.ready_p50_us != 0) {  // a restarted one has yet to learn
+    learned_.p50 = microseconds(endpoints.ready_p50_us);
+    learned_.p95 = microseconds(endpoints.ready_p95_us);
+  }
   complete_ = complete_ || endpoints.complete;
   // What this server listed before and lists no more is gone. What only an earlier one listed is
   // gone once this one knows everything.

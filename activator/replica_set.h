@@ -114,6 +114,14 @@ class ReplicaSet {
   [[nodiscard]] const std::vector<std::unique_ptr<Replica>>& all() const noexcept {
     return replicas_;
   }
+  /// How long replicas of this revision take from a wake until they are ready, as the autoscaler
+  /// has learned it; zero while it has not.
+  struct Learned {
+    Duration p50{};
+    Duration p95{};
+  };
+  [[nodiscard]] const Learned& learned() const noexcept { return learned_; }
+
   /// The autoscaler has said everything it knows, and is there to say what changes.
   [[nodiscard]] bool authoritative() const noexcept { return connected_ && complete_; }
 
@@ -128,6 +136,7 @@ class ReplicaSet {
 
   std::vector<std::unique_ptr<Replica>> replicas_;
   std::vector<SliceReplica> slices_;
+  Learned learned_;
   std::uint32_t default_capacity_;
   std::uint64_t server_epoch_ = 0;
   std::uint64_t generation_ = 0;

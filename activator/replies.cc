@@ -45,7 +45,8 @@ http::LocalReply no_route(std::string explanation) {
   return plain(404, std::move(explanation), std::string(kNoSniff));
 }
 
-http::LocalReply no_room(const RevisionInfo& revision, Refusal bound, const ParkLimits& limits) {
+http::LocalReply no_room(const RevisionInfo& revision, Refusal bound, const ParkLimits& limits,
+                         std::uint32_t retry_after_s) {
   std::string detail;
   switch (bound) {
     case Refusal::bytes:
@@ -67,7 +68,7 @@ http::LocalReply no_room(const RevisionInfo& revision, Refusal bound, const Park
           fmt::format("{} requests of {} wait, as many as may", limits.requests, name_of(revision));
       break;
   }
-  return http::problem(503, "pending request queue full", detail, 1);
+  return http::problem(503, "pending request queue full", detail, retry_after_s);
 }
 
 http::LocalReply waited_too_long(const RevisionInfo& revision, std::string_view failure) {

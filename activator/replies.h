@@ -17,7 +17,7 @@ namespace pilotlight::activator {
 
 /// 503 with Retry-After: the request may not wait. `limit`: of that bound.
 [[nodiscard]] http::LocalReply no_room(const RevisionInfo& revision, Refusal bound,
-                                       const ParkLimits& limits);
+                                       const ParkLimits& limits, std::uint32_t retry_after_s);
 
 /// 504: it waited until its deadline. `failure`: why replicas did not come up; "" if unknown.
 [[nodiscard]] http::LocalReply waited_too_long(const RevisionInfo& revision,

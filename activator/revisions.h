@@ -102,6 +102,8 @@ class Visit {
   /// deleted), downstream_gone, deadline_exceeded, draining.
   [[nodiscard]] Task<Result<Placement>> place(std::size_t bytes, Interruption& interruption);
   [[nodiscard]] Refusal refusal() const noexcept { return refusal_; }
+  /// Of a refusal for want of room: seconds until there may be some.
+  [[nodiscard]] std::uint32_t retry_after() const noexcept { return retry_after_; }
 
   /// The replica did not take it. The next place() comes before all that arrived later.
   void not_taken(Finding finding) noexcept { finding_ = finding; }
@@ -116,7 +118,7 @@ class Visit {
   struct Remote;
 
   void ask(std::size_t bytes);
-  void settle(const Placement& placement, Refusal refusal);
+  void settle(const Placement& placement, Refusal refusal, std::uint32_t retry_after = 1);
 
   Revisions& here_;
   Revisions& home_;
@@ -124,6 +126,7 @@ class Visit {
   std::unique_ptr<Timer> timer_;  // made for the first wait
   Placement placement_;
   Refusal refusal_ = Refusal::none;
+  std::uint32_t retry_after_ = 1;
   Finding finding_ = Finding::none;
   bool settled_ = false;
   std::shared_ptr<Remote> remote_;
@@ -133,7 +136,7 @@ class Visit {
     explicit LocalGuest(Visit& visit) noexcept : visit_(visit) {}
 
    private:
-    void settled() noexcept override { visit_.settle(placement(), refusal()); }
+    void settled() noexcept override { visit_.settle(placement(), refusal(), retry_after()); }
     Visit& visit_;
   };
   LocalGuest local_{*this};

@@ -11,11 +11,11 @@ namespace pilotlight::activator {
 struct Visit::Remote final : Dispatcher::Guest, std::enable_shared_from_this<Visit::Remote> {
   Remote(Visit& of, Executor there) : visit(&of), requester(there) {}
 
-  void settled() noexcept override { tell(placement(), refusal()); }
+  void settled() noexcept override { tell(placement(), refusal(), retry_after()); }
 
-  void tell(Placement where, Refusal why) {
-    asio::post(requester, [self = shared_from_this(), where = std::move(where), why] {
-      if (self->visit != nullptr) self->visit->settle(where, why);
+  void tell(Placement where, Refusal why, std::uint32_t retry_after = 1) {
+    asio::post(requester, [self = shared_from_this(), where = std::move(where), why, retry_after] {
+      if (self->visit != nullptr) self->visit->settle(where, why, retry_after);
     });
   }
 
@@ -59,9 +59,10 @@ void Visit::leave(const Ending& ending) {
   });
 }
 
-void Visit::settle(const Placement& placement, Refusal refusal) {
+void Visit::settle(const Placement& placement, Refusal refusal, std::uint32_t retry_after) {
   placement_ = placement;
   refusal_ = refusal;
+  retry_after_ = retry_after;
   settled_ = true;
   if (timer_) timer_->cancel();
 }
@@ -90,7 +91,9 @@ void Visit::ask(std::size_t bytes) {
     return;
   }
   const auto asked = ask_at(local_home_->dispatcher(), local_, here_.clock().now());
-  if (asked != Dispatcher::Asked::parked) settle(local_.placement(), local_.refusal());
+  if (asked != Dispatcher::Asked::parked) {
+    settle(local_.placement(), local_.refusal(), local_.retry_after());
+  }
   here_.settle(*local_home_);
 }
 

@@ -33,6 +33,20 @@ kube::Watcher::What service_slices() {
   return what;
 }
 
+kube::Watcher::What our_pods() {
+  kube::Watcher::What what;
+  what.resource = kube::kPods;
+  what.selector.labels = "pilotlight.dev/inject=true";
+  return what;
+}
+
+kube::Watcher::What pulled_images() {
+  kube::Watcher::What what;
+  what.resource = kube::kEvents;
+  what.selector.fields = "involvedObject.kind=Pod,reason=Pulled";
+  return what;
+}
+
 wire::ServerOptions wire_options(const Options& options, std::uint64_t epoch) {
   wire::ServerOptions wire;
   wire.token = options.token;
@@ -55,8 +69,12 @@ App::App(Options options)
             decisions_.wanted() ? &decisions_ : nullptr),
       deployments_(loop_, options_.defaults),
       slices_(loop_.registry()),
+      pods_(loop_),
+      pulled_(loop_),
       deployment_watch_(kube_, shard_.clock(), our_deployments(), deployments_, random_),
       slice_watch_(kube_, shard_.clock(), service_slices(), slices_, random_),
+      pod_watch_(kube_, shard_.clock(), our_pods(), pods_, random_),
+      pulled_watch_(kube_, shard_.clock(), pulled_images(), pulled_, random_),
       wire_(shard_.executor(), shard_.clock(), wire_options(options_, epoch_), loop_),
       admin_(shard_.executor(), shard_.clock(),
              [this](const control::Request& request, control::Reply& reply) {
@@ -97,6 +115,8 @@ int App::run() {
   for (const int number : {SIGTERM, SIGINT}) signals_.add(number, ec);
   shard_.scope().spawn(deployment_watch_.run());
   shard_.scope().spawn(slice_watch_.run());
+  shard_.scope().spawn(pod_watch_.run());
+  shard_.scope().spawn(pulled_watch_.run());
   shard_.scope().spawn(loop_.run());
   Scope ending(shard_.executor());  // not the shard's: it waits for that one
   ending.spawn(watch_signals());
@@ -115,6 +135,8 @@ Task<> App::end() {
   loop_.close();
   deployment_watch_.close();
   slice_watch_.close();
+  pod_watch_.close();
+  pulled_watch_.close();
   co_await wire_.stop();
   co_await admin_.stop();
   co_await metrics_.stop();

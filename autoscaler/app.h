@@ -60,8 +60,12 @@ class App {
   Loop loop_;
   DeploymentFeed deployments_;
   SliceFeed slices_;
+  PodFeed pods_;
+  PulledFeed pulled_;
   kube::Watcher deployment_watch_;
   kube::Watcher slice_watch_;
+  kube::Watcher pod_watch_;
+  kube::Watcher pulled_watch_;
   wire::Server wire_;
   control::Server admin_;
   control::Server metrics_;

@@ -87,6 +87,7 @@ std::string decision_json(const wire::RevisionKey& revision, const std::string& 
                      {"namespace", revision.name_space},
                      {"service", service},
                      {"revision", revision.revision},
+                     {"event", "decision"},
                      {"at_ns", logged.at.time_since_epoch().count()},
                      {"from", logged.from()},
                      {"desired", logged.desired()},

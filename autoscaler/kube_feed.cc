@@ -10,7 +10,6 @@ namespace pilotlight::autoscaler {
 namespace {
 
 constexpr std::string_view kServiceName = "kubernetes.io/service-name";
-constexpr std::string_view kRoutingState = "serving.knative.dev/routingState";
 constexpr std::string_view kPrivate = "-private";
 
 void report(const config::Problems& problems) {
@@ -67,8 +66,7 @@ void DeploymentFeed::applied(const kube::Json& object) {
   subject.deployment = view->deployment_name;
   subject.replicas = static_cast<std::int32_t>(view->replicas);
   subject.generation = kube::integer(object, {"metadata", "generation"}).value_or(1);
-  // Knative's word for a revision that no route names.
-  subject.reachable = kube::label_of(object, kRoutingState) != "reserve";
+  subject.reachable = is_reachable(object);
   const auto policy =
       config::read_scaling_policy(view->annotations, view->container_concurrency, name, defaults_);
   if (policy.has_value()) {
@@ -114,6 +112,11 @@ void SliceFeed::tell(const wire::RevisionKey& revision) {
   for (const auto& [name, addresses] : slices_[revision])
     all.insert(addresses.begin(), addresses.end());
   registry_.set_slice_addresses(revision, std::move(all));
+}
+
+void PulledFeed::applied(const kube::Json& object) {
+  const auto pulled = view_pulled(object);
+  if (synced_ && pulled) loop_.image_pulled(*pulled);
 }
 
 Task<PatchAnswer> KubeTarget::set_replicas(std::string name_space, std::string deployment,

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "autoscaler/loop.h"
+#include "autoscaler/pod_view.h"
 #include "autoscaler/scale_target.h"
 #include "common/kube/client.h"
 #include "common/kube/watcher.h"
@@ -49,6 +50,33 @@ class SliceFeed final : public kube::Watcher::Listener {
 
   Registry& registry_;
   std::map<wire::RevisionKey, std::map<std::string, std::set<std::string>>> slices_;
+};
+
+/// Tells the Loop how the Pods of the replicas do.
+class PodFeed final : public kube::Watcher::Listener {
+ public:
+  explicit PodFeed(Loop& loop) : loop_(loop) {}
+
+  void applied(const kube::Json& object) override { loop_.pod_changed(view_pod(object)); }
+  void removed(const kube::Json& object) override { loop_.pod_gone(view_pod(object)); }
+
+ private:
+  Loop& loop_;
+};
+
+/// Tells the Loop of images that were pulled, from the Events that kubelet writes. What a first
+/// list holds is history.
+class PulledFeed final : public kube::Watcher::Listener {
+ public:
+  explicit PulledFeed(Loop& loop) : loop_(loop) {}
+
+  void applied(const kube::Json& object) override;
+  void removed(const kube::Json& /*object*/) override {}
+  void synced() override { synced_ = true; }
+
+ private:
+  Loop& loop_;
+  bool synced_ = false;
 };
 
 /// Sends a number of replicas to the Kubernetes API: PATCH of the scale subresource, on connections

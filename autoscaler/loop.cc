@@ -6,7 +6,6 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 
-#include "autoscaler/decision_json.h"
 #include "autoscaler/status_events.h"
 #include "autoscaler/story.h"
 #include "common/base/log.h"
@@ -39,6 +38,7 @@ Loop::Loop(Scope& scope, Clock& clock, std::uint64_t epoch, ScaleTarget& target,
       epoch_(epoch),
       events_(clock, epoch),
       file_(file),
+      chronicle_(file),
       registry_(epoch, *this),
       scaler_(scope, clock, target, *this, random),
       timer_(clock.make_timer()) {}
@@ -58,6 +58,7 @@ void Loop::track(const SubjectView& view) {
     subject.view.replicas = before;
   }
   registry_.track(view.key, subject.policy.stable_window, now);
+  chronicle_.know(view.key, view.service, view.deployment, now);
   if (!added) return;
   subject.desired = view.replicas;
   subject.next_tick = now + kTick;
@@ -75,6 +76,7 @@ void Loop::untrack(const wire::RevisionKey& revision) {
   subjects_.erase(revision);
   log_.forget(revision);
   registry_.untrack(revision);
+  chronicle_.forget(revision);
 }
 
 Task<> Loop::run() {
@@ -112,6 +114,7 @@ Task<> Loop::tick() {
 }
 
 void Loop::tend(Subject& subject, TimePoint now) {
+  chronicle_.advance(subject.view.key, now);
   const auto& active = subject.state.active_since;
   subject.collector.limit_waits(active ? now - *active : Duration::zero());
   subject.collector.advance(now, demand_known(subject));
@@ -175,9 +178,7 @@ void Loop::apply(Subject& subject, const LoggedDecision& logged) {
   subject.desired = desired;
   if (!log_.add(subject.view.key, logged)) return;  // as the one before, so nothing changes
   std::string text = explain(logged, subject);
-  if (file_ != nullptr) {
-    file_->append(decision_json(subject.view.key, subject.view.service, logged, text));
-  }
+  chronicle_.decided(subject.view.key, logged, text);
   if (desired == logged.from()) return;
 
   if (logged.from() == 0) ++subject.wakes;
@@ -213,6 +214,9 @@ void Loop::received(wire::Peer& peer, const wire::Frame& frame) {
     return registry_.not_ready(peer, *down);
   }
   if (const auto* done = std::get_if<wire::Drained>(&frame)) return registry_.drained(peer, *done);
+  if (const auto* wake = std::get_if<wire::Woken>(&frame)) {
+    return chronicle_.woken(wake->revision, *wake, clock_.now());
+  }
 }
 
 void Loop::left(wire::Peer& peer, std::string_view reason, bool replaced) {
@@ -230,9 +234,13 @@ void Loop::lost(const wire::Hello& hello, TimePoint now) {
   if (hello.role == wire::Role::sidecar) {
     const auto found = subjects_.find(hello.revision);
     if (found != subjects_.end()) found->second->collector.lost(source, now);
+    chronicle_.lost(hello.revision, source);
     return;
   }
-  for (auto& [key, subject] : subjects_) subject->collector.lost(source, now);
+  for (auto& [key, subject] : subjects_) {
+    subject->collector.lost(source, now);
+    chronicle_.lost(key, source);
+  }
 }
 
 void Loop::stats(wire::Peer& peer, const wire::Stats& frame) {
@@ -241,7 +249,10 @@ void Loop::stats(wire::Peer& peer, const wire::Stats& frame) {
   if (hello.role == wire::Role::sidecar && frame.revision != hello.revision) return;
   const auto found = subjects_.find(frame.revision);
   if (found == subjects_.end()) return;
-  found->second->collector.report(source_of(hello), frame, clock_.now());
+  const SourceId source = source_of(hello);
+  const TimePoint now = clock_.now();
+  found->second->collector.report(source, frame, now);
+  chronicle_.refused(frame.revision, source, frame.load.refusals, now);
 }
 
 void Loop::poke(wire::Peer& activator, const wire::Poke& frame) {
@@ -254,14 +265,21 @@ void Loop::poke(wire::Peer& activator, const wire::Poke& frame) {
     registry_.repeat(frame.revision, activator);  // the two crossed
     return;
   }
-  decide_on(*found->second, std::max(frame.parked, 1U), clock_.now());
+  const TimePoint now = clock_.now();
+  chronicle_.poked(frame.revision, frame.parked, told_length(frame.oldest_wait_us), now);
+  decide_on(*found->second, std::max(frame.parked, 1U), now);
 }
 
 void Loop::replica_ready(const wire::RevisionKey& revision, const ReplicaRecord& replica) {
   log_info(
       "replica ready",
       {{"revision", revision.revision}, {"replica", replica.name}, {"ready_us", replica.ready_us}});
-  events_.record("replica_ready", ready_event(revision, replica, clock_.now()));
+  const TimePoint now = clock_.now();
+  events_.record("replica_ready", ready_event(revision, replica, now));
+  chronicle_.replica_ready(revision, replica, now);
+  const ColdStarts* learned = chronicle_.cold_starts(revision);
+  if (learned == nullptr) return;
+  registry_.learn(revision, learned->percentile_us(50), learned->percentile_us(95));
 }
 
 void Loop::replica_not_ready(const wire::RevisionKey& revision, const ReplicaRecord& replica,
@@ -269,9 +287,11 @@ void Loop::replica_not_ready(const wire::RevisionKey& revision, const ReplicaRec
   log_info("replica not ready",
            {{"revision", revision.revision}, {"replica", replica.name}, {"reason", reason}});
   events_.record("replica_not_ready", not_ready_event(revision, replica, reason));
+  chronicle_.replica_not_ready(revision, replica, reason, clock_.now());
 }
 
 void Loop::attempted(const wire::RevisionKey& revision, const PatchOutcome& outcome) {
+  chronicle_.patched(revision, outcome);
   if (outcome.result == PatchResult::taken) scaled(revision, outcome);
 }
 

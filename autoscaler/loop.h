@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "autoscaler/chronicle.h"
 #include "autoscaler/decision_file.h"
 #include "autoscaler/decision_log.h"
 #include "autoscaler/registry.h"
@@ -30,7 +31,7 @@ namespace pilotlight::autoscaler {
 /// excepted. One shard.
 class Loop final : public wire::ServerListener, public RegistryListener, public ScalerListener {
  public:
-  /// What the log keeps goes to `file` too, if there is one.
+  /// What the log keeps and whatever else happens goes to `file` too, if there is one.
   Loop(Scope& scope, Clock& clock, std::uint64_t epoch, ScaleTarget& target,
        std::mt19937_64& random, DecisionFile* file = nullptr);
 
@@ -52,10 +53,17 @@ class Loop final : public wire::ServerListener, public RegistryListener, public 
                          std::string_view reason) override;
   void attempted(const wire::RevisionKey& revision, const PatchOutcome& outcome) override;
 
+  /// What the API shows of the replicas' Pods.
+  void pod_changed(const PodView& pod) { chronicle_.pod_changed(pod, clock_.now()); }
+  void pod_gone(const PodView& pod) { chronicle_.pod_gone(pod, clock_.now()); }
+  void image_pulled(const PulledView& pulled) { chronicle_.image_pulled(pulled, clock_.now()); }
+
   using Subjects = std::map<wire::RevisionKey, std::unique_ptr<Subject>>;
   [[nodiscard]] const Subjects& subjects() const noexcept { return subjects_; }
   [[nodiscard]] Registry& registry() noexcept { return registry_; }
+  [[nodiscard]] const Registry& registry() const noexcept { return registry_; }
   [[nodiscard]] const DecisionLog& log() const noexcept { return log_; }
+  [[nodiscard]] const Chronicle& chronicle() const noexcept { return chronicle_; }
   [[nodiscard]] const DecisionFile* file() const noexcept { return file_; }
   [[nodiscard]] const Scaler& scaler() const noexcept { return scaler_; }
   [[nodiscard]] control::EventLog& events() noexcept { return events_; }
@@ -80,6 +88,7 @@ class Loop final : public wire::ServerListener, public RegistryListener, public 
   control::EventLog events_;
   DecisionLog log_;
   DecisionFile* file_;
+  Chronicle chronicle_;
   Registry registry_;
   Scaler scaler_;
   Subjects subjects_;

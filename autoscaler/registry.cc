@@ -262,8 +262,12 @@ wire::Endpoints Registry::endpoints_of(const wire::RevisionKey& key, const Group
   out.server_epoch = server_epoch_;
   out.generation = ++generation_;
   out.complete = group.complete;
-  out.ready_p50_us = percentile(group.ready_times_us, 50);
-  out.ready_p95_us = percentile(group.ready_times_us, 95);
+  out.ready_p50_us = group.wake_p50_us;
+  out.ready_p95_us = group.wake_p95_us;
+  if (group.wake_p50_us == 0) {
+    out.ready_p50_us = percentile(group.ready_times_us, 50);
+    out.ready_p95_us = percentile(group.ready_times_us, 95);
+  }
   for (const auto& [name, entry] : group.entries) {
     if (entry.record.phase == ReplicaPhase::unready) continue;
     wire::Replica& replica = out.replicas.emplace_back();
@@ -281,6 +285,13 @@ wire::Endpoints Registry::endpoints_of(const wire::RevisionKey& key, const Group
 void Registry::push(const wire::RevisionKey& key) {
   const wire::Endpoints endpoints = endpoints_of(key, groups_[key]);
   for (wire::Peer* activator : activators_) activator->put_endpoints(endpoints);
+}
+
+void Registry::learn(const wire::RevisionKey& key, std::uint64_t p50_us, std::uint64_t p95_us) {
+  const auto group = groups_.find(key);
+  if (group == groups_.end()) return;
+  group->second.wake_p50_us = p50_us;
+  group->second.wake_p95_us = p95_us;
 }
 
 void Registry::repeat(const wire::RevisionKey& key, wire::Peer& activator) {

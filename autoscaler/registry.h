@@ -75,6 +75,9 @@ class Registry {
   /// Lets go of sidecars that did not come back. Call it several times a second.
   void advance(TimePoint now);
 
+  /// How long its wakes take, which the next sets say instead of how long its replicas do.
+  void learn(const wire::RevisionKey& revision, std::uint64_t p50_us, std::uint64_t p95_us);
+
   /// Sends the revision's set again to an activator that seems to have missed it.
   void repeat(const wire::RevisionKey& revision, wire::Peer& activator);
 
@@ -94,6 +97,8 @@ class Registry {
     std::map<std::string, Entry> entries;  // by replica name
     std::set<std::string> slice_addresses;
     std::deque<std::uint64_t> ready_times_us;  // the last 32
+    std::uint64_t wake_p50_us = 0;             // 0: none was seen
+    std::uint64_t wake_p95_us = 0;
     bool tracked = false;
     bool complete = false;
     bool settled = false;  // advance() has nothing to do here until something changes

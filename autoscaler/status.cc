@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "autoscaler/revision_metrics.h"
 #include "autoscaler/traffic_path.h"
 #include "common/metrics/exposition.h"
 
@@ -38,6 +39,13 @@ std::int64_t wanted_activators(Loop& loop, const Subject& subject) {
                            policy.activator_capacity);
 }
 
+/// Null while no wake was seen.
+json learned_of(const Loop& loop, const wire::RevisionKey& key) {
+  const ColdStarts* starts = loop.chronicle().cold_starts(key);
+  if (starts == nullptr || starts->percentile_us(50) == 0) return nullptr;
+  return {{"p50_us", starts->percentile_us(50)}, {"p95_us", starts->percentile_us(95)}};
+}
+
 /// How telling the API goes, while it does not go well.
 json patch_of(const PatchOutcome& failed, TimePoint now) {
   json out = {{"to", failed.change.to},
@@ -61,6 +69,7 @@ json revision_of(Loop& loop, const Subject& subject) {
               {"stable", subject.last.stable},
               {"panic", subject.last.panic},
               {"wakes", subject.wakes},
+              {"wake_to_ready", learned_of(loop, subject.view.key)},
               {"panicking", subject.last.panicking},
               {"excess_burst_capacity", subject.last.excess_burst_capacity},
               {"direct", subject.last.direct},
@@ -150,8 +159,9 @@ std::string metrics_text(Loop& loop, const wire::ServerCounts& wire) {
               per_revision(loop, [](const Subject& s) { return s.wakes; }));
   patch_metrics(out, loop.scaler());
   out.counter("pilotlight_decision_lines_lost_total",
-              "Decisions that could not be written to disk.",
+              "Lines of the event log that could not be written to disk.",
               loop.file() == nullptr ? 0 : loop.file()->lost());
+  write_revision_metrics(out, loop);
   out.gauge("pilotlight_activators", "Activators connected.",
             static_cast<double>(loop.registry().activators()));
   out.gauge("pilotlight_wire_connections", "Sidecars and activators connected.",

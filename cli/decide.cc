@@ -34,13 +34,20 @@ int check_tick(const std::string& file, const autoscaler::Trace& trace, std::siz
   return kExitDifferent;
 }
 
-/// A file that the autoscaler has written begins with a decision and all its inputs.
+/// A line of the event log that is not about a decision.
+bool is_other_event(const kube::Json& line) {
+  const std::string_view event = kube::text(line, {"event"});
+  return !event.empty() && event != "decision";
+}
+
+/// A file that the autoscaler has written: decisions with all their inputs, among other events.
 bool is_decision_file(const std::string& file) {
   std::ifstream in(file);
   std::string line;
   while (std::getline(in, line)) {
     const auto value = kube::parse_json(line);
-    if (value) return kube::find(*value, {"seen"}) != nullptr;  // else: cut short by a crash
+    if (!value) continue;  // cut short by a crash
+    return is_other_event(*value) || kube::find(*value, {"seen"}) != nullptr;
   }
   return false;
 }
@@ -52,7 +59,8 @@ int decide_again(const std::string& file, bool check) {
   std::size_t decisions = 0;
   for (std::string line; std::getline(in, line);) {
     const std::string where = file + ":" + std::to_string(++number);
-    if (!kube::parse_json(line)) continue;
+    const auto value = kube::parse_json(line);
+    if (!value || is_other_event(*value)) continue;
     const auto logged = autoscaler::read_decision(line, where);
     if (!logged) {
       for (const std::string& problem : logged.error()) {

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/sentences.h"
 #include "common/base/system_clock.h"
 #include "common/kube/json.h"
 #include "config/scalars.h"
@@ -26,29 +27,23 @@ std::string local_time(std::int64_t ms) {
   return std::string(text, length);
 }
 
-bool is_about(const kube::Json& decision, const std::string& service) {
-  const std::string name(kube::text(decision, {"service"}));
-  return service == name ||
-         service == std::string(kube::text(decision, {"namespace"})) + "/" + name;
+bool is_about(const kube::Json& event, const std::string& service) {
+  const std::string name(kube::text(event, {"service"}));
+  return service == name || service == std::string(kube::text(event, {"namespace"})) + "/" + name;
 }
 
 }  // namespace
 
 std::optional<std::string> explain_line(std::string_view line, const ExplainOptions& options,
                                         std::int64_t since_ms) {
-  const auto decision = kube::parse_json(line);
-  if (!decision || !is_about(*decision, options.service)) return std::nullopt;
-  const auto number = [&](std::string_view key) {
-    return kube::integer(*decision, {key}).value_or(0);
-  };
-  if (number("ms") < since_ms) return std::nullopt;
+  const auto event = kube::parse_json(line);
+  if (!event || !is_about(*event, options.service)) return std::nullopt;
+  const std::int64_t ms = kube::integer(*event, {"ms"}).value_or(0);
+  if (ms < since_ms) return std::nullopt;
   if (options.json) return std::string(line) + "\n";
-  const std::int64_t from = number("from");
-  const std::int64_t desired = number("desired");
-  const std::string change =
-      from == desired ? fmt::format("stays {}", from) : fmt::format("{} -> {}", from, desired);
-  return fmt::format("{}  {:<10}  {}: {}\n", local_time(number("ms")), change,
-                     kube::text(*decision, {"reason"}), kube::text(*decision, {"text"}));
+  const std::string sentence = sentence_of(*event);
+  if (sentence.empty()) return std::nullopt;
+  return fmt::format("{}  {:<10}  {}\n", local_time(ms), topic_of(*event), sentence);
 }
 
 int explain(const fs::path& state_dir, const ExplainOptions& options) {
@@ -74,7 +69,7 @@ int explain(const fs::path& state_dir, const ExplainOptions& options) {
     }
   }
   if (told > 0) return 0;
-  std::fprintf(stderr, "pilotlight: no decision about \"%s\"%s is in %s\n", options.service.c_str(),
+  std::fprintf(stderr, "pilotlight: nothing about \"%s\"%s is in %s\n", options.service.c_str(),
                options.since.empty() ? "" : " of that time", newest.c_str());
   return 1;
 }

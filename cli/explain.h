@@ -8,19 +8,20 @@
 
 namespace pilotlight::cli {
 
-/// What to tell of a service's decisions.
+/// What to tell of a service.
 struct ExplainOptions {
   std::string service;  ///< "iris", or "team/iris".
   std::string since;    ///< As Go writes durations; "" for all that is kept.
   bool json = false;    ///< The lines as they are, with all inputs.
 };
 
-/// `pilotlight explain SERVICE`: why it has the replicas it has, from the decisions on disk; also
-/// after `up` has ended. @return the exit code: 0; 1 when nothing is known; 78 for a bad duration.
+/// `pilotlight explain SERVICE`: why it has the replicas it has, what its cold starts were spent on
+/// and why requests were refused, from the event log on disk; also after `up` has ended. @return
+/// the exit code: 0; 1 when nothing is known; 78 for a bad duration.
 [[nodiscard]] int explain(const std::filesystem::path& state_dir, const ExplainOptions& options);
 
-/// One line of the decision file for people, with its newline: "2026-11-25 08:00:00  0 -> 2  floor:
-/// ...", in local time. None when the line is not of that service, older, or no decision.
+/// One line of the event log for people, with its newline: "2026-11-25 08:00:00  0 -> 2  floor:
+/// ...", in local time. None when the line is not of that service, older, or better told by others.
 [[nodiscard]] std::optional<std::string> explain_line(std::string_view line,
                                                       const ExplainOptions& options,
                                                       std::int64_t since_ms);

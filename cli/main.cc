@@ -188,7 +188,7 @@ int main(int argc, char** argv) {
   logs_command->add_option("service", arguments.service, "its name")->required();
   logs_command->add_flag("-f,--follow", arguments.follow, "go on with what comes");
   CLI::App* explain_command =
-      with_state_dir(app.add_subcommand("explain", "why a service has the replicas it has"));
+      with_state_dir(app.add_subcommand("explain", "why a service scaled, woke, slept or refused"));
   explain_command->add_option("service", arguments.service, "its name")->required();
   explain_command->add_option("--since", arguments.since, "only the newest, as 10m");
   explain_command->add_option("-o,--output", arguments.output, "table or json")

@@ -111,6 +111,7 @@ void Reporter::report(TimePoint now) {
   if (!client_) return;
   wire::Waiting waiting;
   waiting.queued = static_cast<std::uint32_t>(admission_.waiting());
+  waiting.oldest_wait_us = microseconds(admission_.oldest_wait(now));
   client_->put_stats(wire::make_stats(identity_.revision, epoch_, meter_.snapshot(now), waiting,
                                       identity_.capacity));
 }

@@ -9,8 +9,9 @@ namespace pilotlight {
 struct Admission::Waiter {
   explicit Waiter(Admission& a) : owner(a), place(a.spare_.begin()) {
     if (place == a.spare_.end())
-      place = a.spare_.insert(place, Place{nullptr, a.clock_.make_timer()});
+      place = a.spare_.insert(place, Place{nullptr, a.clock_.make_timer(), TimePoint()});
     place->waiter = this;
+    place->since = a.clock_.now();
     a.waiters_.splice(a.waiters_.end(), a.spare_, place);
   }
   ~Waiter() {

@@ -65,12 +65,17 @@ class Admission {
 
   [[nodiscard]] std::uint32_t in_flight() const noexcept { return in_flight_; }
   [[nodiscard]] std::size_t waiting() const noexcept { return waiters_.size(); }
+  /// How long the oldest waiter has waited; zero when none waits.
+  [[nodiscard]] Duration oldest_wait(TimePoint now) const noexcept {
+    return waiters_.empty() ? Duration::zero() : now - waiters_.front().since;
+  }
 
  private:
   struct Waiter;  // lives in the frame of a suspended acquire()
   struct Place {
     Waiter* waiter;
     std::unique_ptr<Timer> timer;
+    TimePoint since{};
   };
 
   void release() noexcept;

@@ -216,6 +216,7 @@ Result<Frame> decode(std::span<const std::byte> bytes) {
     case FrameType::pong: return read<Pong>(payload);
     case FrameType::goaway: return read<Goaway>(payload);
     case FrameType::error: return read<Error>(payload);
+    case FrameType::woken: return read<Woken>(payload);
     case FrameType::history:
     case FrameType::history_end:
     case FrameType::lease:

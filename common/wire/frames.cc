@@ -16,6 +16,7 @@ constexpr FrameType type(const Ping&) { return FrameType::ping; }
 constexpr FrameType type(const Pong&) { return FrameType::pong; }
 constexpr FrameType type(const Goaway&) { return FrameType::goaway; }
 constexpr FrameType type(const Error&) { return FrameType::error; }
+constexpr FrameType type(const Woken&) { return FrameType::woken; }
 
 }  // namespace
 
@@ -42,6 +43,7 @@ std::string_view name_of(FrameType type) noexcept {
     case FrameType::pong: return "PONG";
     case FrameType::goaway: return "GOAWAY";
     case FrameType::error: return "ERROR";
+    case FrameType::woken: return "WOKEN";
   }
   return "?";
 }

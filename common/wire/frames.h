@@ -40,6 +40,7 @@ enum class FrameType : std::uint8_t {
   pong = 15,
   goaway = 16,
   error = 17,
+  woken = 19,
 };
 
 enum class Role : std::uint8_t { sidecar = 1, activator = 2 };
@@ -151,7 +152,7 @@ struct Endpoints {
   std::uint64_t server_epoch = 0;
   std::uint64_t generation = 0;
   bool complete = false;
-  std::uint64_t ready_p50_us = 0;  ///< Learned time from start to ready; 0 is unknown.
+  std::uint64_t ready_p50_us = 0;  ///< Learned time from a wake to ready; 0 is unknown.
   std::uint64_t ready_p95_us = 0;
   std::vector<Replica> replicas;
 
@@ -175,6 +176,17 @@ struct Drained {
   std::uint64_t epoch = 0;
 
   friend bool operator==(const Drained&, const Drained&) = default;
+};
+
+/// How a wake went, as its requests saw it: activator → autoscaler, with its first answer, or with
+/// the first request that gave up waiting for one.
+struct Woken {
+  RevisionKey revision;
+  bool answered = false;
+  RefusalCause cause = RefusalCause::deadline;  ///< Why not; means nothing when answered.
+  std::uint64_t waited_us = 0;                  ///< From the first parked request until then.
+
+  friend bool operator==(const Woken&, const Woken&) = default;
 };
 
 struct Ping {
@@ -213,7 +225,7 @@ struct Error {
 };
 
 using Frame = std::variant<Hello, Welcome, Stats, Poke, Ready, NotReady, Endpoints, Drain, Drained,
-                           Ping, Pong, Goaway, Error>;
+                           Ping, Pong, Goaway, Error, Woken>;
 
 [[nodiscard]] FrameType type_of(const Frame& frame) noexcept;
 

@@ -122,6 +122,14 @@ void layout(Io& io, F& f) {
   io.integer(f.epoch);
 }
 
+template <class Io, Either<Woken> F>
+void layout(Io& io, F& f) {
+  key_layout(io, f.revision);
+  io.flag(f.answered);
+  io.open(f.cause);
+  io.integer(f.waited_us);
+}
+
 template <class Io, Either<Ping> F>
 void layout(Io& io, F& f) {
   io.integer(f.id);

@@ -38,6 +38,7 @@ bool may_send(Role role, FrameType type) noexcept {
     case FrameType::ready:
     case FrameType::not_ready: return role == Role::sidecar;
     case FrameType::poke:
+    case FrameType::woken:
     case FrameType::drained: return role == Role::activator;
     default: return false;
   }

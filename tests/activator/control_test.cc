@@ -208,6 +208,10 @@ TEST_F(ControlTest, AWakeIsPokedServedDrainedAndTold) {
   EXPECT_EQ(count<wire::Drained>(), 0u) << "it still runs there";
   release.set();
   ASSERT_TRUE(until([&] { return count<wire::Drained>() == 1; }));
+  ASSERT_EQ(count<wire::Woken>(), 1u);
+  EXPECT_TRUE(last<wire::Woken>()->answered);
+  EXPECT_EQ(last<wire::Woken>()->revision.revision, "iris-00001");
+  EXPECT_GE(last<wire::Woken>()->waited_us, 20'000u);
   EXPECT_EQ(last<wire::Drained>()->replica, "r1");
   EXPECT_EQ(last<wire::Drained>()->epoch, 4u);
   drain.revision.revision = "unknown";

@@ -201,6 +201,23 @@ TEST_F(DispatcherTest, TheCountOfARevisionIsBoundedExactly) {
   for (Client* client : {&clients[0], &clients[2], &next}) give_up(*client, RefusalCause::deadline);
 }
 
+TEST_F(DispatcherTest, OneThatFindsNoRoomIsToldWhenToComeBack) {
+  wire::Endpoints asleep;
+  asleep.server_epoch = 5;
+  asleep.generation = ++generation_;
+  asleep.complete = true;
+  asleep.ready_p50_us = 4'000'000;
+  asleep.ready_p95_us = 9'000'000;
+  dispatcher_.apply(asleep, now_);
+  std::deque<Client> clients(4);
+  for (int i = 0; i < 3; ++i) come(clients[static_cast<std::size_t>(i)]);
+  now_ += 3s;
+  EXPECT_EQ(come(clients[3]), Asked::refused);
+  EXPECT_EQ(clients[3].retry_after(), 6U) << "9 s are usual, 3 of them are over";
+  refuse(clients[3]);
+  for (int i = 0; i < 3; ++i) give_up(clients[static_cast<std::size_t>(i)], RefusalCause::deadline);
+}
+
 TEST_F(DispatcherTest, TheBytesOfARevisionAreBoundedExactly) {
   Client first;
   Client second;

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from harness import ROOT, echo_service, run
+from harness import ROOT, echo_service, run, wait_for
 from http1 import ask_now
 
 DOCUMENTS = sorted(path.relative_to(ROOT).as_posix()
@@ -84,15 +84,20 @@ def test_links_lead_somewhere(document):
 def test_the_metrics_page_is_what_is_exposed(start):
     up = start(echo_service(initial_scale="0", window="6s"))
     assert up.ask().status == 200
+    wait_for("the cold start to be told",
+             lambda: '"cold_start"' in run("explain", "echo", "-o", "json", state_dir=up.state_dir).stdout)
     exposed = set()
     for program in ("activator", "autoscaler"):
         host, _ = up.admin(program)
         text = ask_now((host, 9090), host, "/metrics").body.decode()
         exposed |= set(re.findall(r"^# TYPE (\S+)", text, re.M))
     page = (ROOT / "docs/metrics.md").read_text().partition("## Sidecar")[0]  # its own test has the rest
-    documented = set(re.findall(r"`(pilotlight_\w+)`", page))
+    rows = "\n".join(line.split("|")[1] for line in page.splitlines() if line.startswith("|"))
+    documented = set(re.findall(r"`((?:pilotlight|kn)_\w+)`", rows))
     # A family without a sample, as refusals when there were none, is not written.
-    assert exposed | {"pilotlight_activator_refusals_total"} == documented
+    unseen = {"pilotlight_activator_refusals_total", "kn_revision_rps_stable",
+              "kn_revision_rps_panic", "kn_revision_rps_target"}
+    assert exposed | unseen == documented
 
 
 def test_the_compatibility_page_names_tests_that_exist():

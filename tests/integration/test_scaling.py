@@ -58,7 +58,8 @@ def test_a_wake_is_explained_while_it_runs_and_afterwards(start):
     wait_for("the wake in what explain tells", lambda: "0 -> 1" in told().stdout)
     assert "poke: 1 request parked and no replica ready" in told().stdout
     full = run("explain", "default/echo", "-o", "json", state_dir=up.state_dir)
-    wakes = [line for line in map(json.loads, full.stdout.splitlines()) if line["reason"] == "poke"]
+    wakes = [line for line in map(json.loads, full.stdout.splitlines())
+             if line["event"] == "decision" and line["reason"] == "poke"]
     assert wakes and {"seen", "policy", "before", "text", "ms"} <= set(wakes[0])
     assert run("explain", "nobody", state_dir=up.state_dir).returncode == 1
     assert run("explain", "echo", "--since", "soon", state_dir=up.state_dir).returncode == 78

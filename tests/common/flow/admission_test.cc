@@ -66,6 +66,26 @@ TEST_F(AdmissionTest, WaitersRunInOrderAsSlotsFree) {
   EXPECT_TRUE(third.admitted());
 }
 
+TEST_F(AdmissionTest, TheOldestWaitIsOfTheOneThatIsNext) {
+  Caller running;
+  Caller second;
+  Caller third;
+  EXPECT_EQ(admission_.oldest_wait(clock_.now()), 0s);
+  call(running, 1h);
+  EXPECT_EQ(admission_.oldest_wait(clock_.now()), 0s) << "it does not wait";
+  call(second, 1h);
+  clock_.advance(2s);
+  call(third, 1h);
+  clock_.advance(1s);
+  EXPECT_EQ(admission_.oldest_wait(clock_.now()), 3s);
+  running.finish();
+  clock_.settle();
+  EXPECT_EQ(admission_.oldest_wait(clock_.now()), 1s);
+  second.finish();
+  clock_.settle();
+  EXPECT_EQ(admission_.oldest_wait(clock_.now()), 0s);
+}
+
 TEST_F(AdmissionTest, DeadlineIsExactAndFreesThePlaceInQueue) {
   Caller running;
   Caller late;

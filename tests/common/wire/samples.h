@@ -90,8 +90,13 @@ inline std::vector<Frame> sample_frames() {
   Error error;
   error.code = ErrorCause::unauthorized;
   error.text = "wrong token – sorry";
+  Woken woken;
+  woken.revision = sample_revision();
+  woken.answered = true;
+  woken.cause = RefusalCause::client_left;
+  woken.waited_us = 2'030'000;
   return {hello, welcome, stats, poke, ready,  not_ready, endpoints,
-          drain, drained, ping,  pong, goaway, error};
+          drain, drained, ping,  pong, goaway, error,     woken};
 }
 
 }  // namespace pilotlight::wire

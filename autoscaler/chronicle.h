@@ -1,0 +1,95 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "autoscaler/chronicle_json.h"
+#include "autoscaler/cold_start.h"
+#include "autoscaler/decision_file.h"
+#include "autoscaler/decision_log.h"
+#include "autoscaler/pod_view.h"
+#include "autoscaler/refusals.h"
+#include "autoscaler/registry.h"
+
+namespace pilotlight::autoscaler {
+
+/// The event log: hears of everything that happens to a revision and writes it down, one line of
+/// the decision file each; times its cold starts on the way.
+///
+/// It never decides anything. What it keeps per revision is bounded: its Pods (64), one cold start,
+/// 32 learned times. Pods of revisions that are not known yet wait for them (1,000). Instants are
+/// passed in; only the lines' `ms`, for people, is the wall clock's. One shard.
+class Chronicle {
+ public:
+  struct PodCounts {
+    std::int32_t not_ready = 0;
+    std::int32_t pending = 0;  ///< Its app does not run yet.
+    std::int32_t terminating = 0;
+  };
+
+  /// `file`: may be null; must outlive this.
+  explicit Chronicle(DecisionFile* file) : file_(file) {}
+
+  /// Only what happens to known revisions is told.
+  void know(const wire::RevisionKey& revision, const std::string& service,
+            const std::string& deployment, TimePoint now);
+  void forget(const wire::RevisionKey& revision);
+
+  void poked(const wire::RevisionKey& revision, std::uint32_t parked, Duration oldest_wait,
+             TimePoint now);
+  void decided(const wire::RevisionKey& revision, const LoggedDecision& logged,
+               const std::string& text);
+  void patched(const wire::RevisionKey& revision, const PatchOutcome& outcome);
+  void pod_changed(const PodView& pod, TimePoint now);
+  void pod_gone(const PodView& pod, TimePoint now);
+  void image_pulled(const PulledView& pulled, TimePoint now);
+  void replica_ready(const wire::RevisionKey& revision, const ReplicaRecord& replica,
+                     TimePoint now);
+  void replica_not_ready(const wire::RevisionKey& revision, const ReplicaRecord& replica,
+                         std::string_view reason, TimePoint now);
+  void woken(const wire::RevisionKey& revision, const wire::Woken& frame, TimePoint now);
+  void refused(const wire::RevisionKey& revision, const SourceId& source,
+               const RefusalCounts& counted, TimePoint now);
+  void lost(const wire::RevisionKey& revision, const SourceId& source);
+
+  /// Writes what is due of a revision by the time. Call it several times a second.
+  void advance(const wire::RevisionKey& revision, TimePoint now);
+
+  /// Null for a revision that is not known.
+  [[nodiscard]] const ColdStarts* cold_starts(const wire::RevisionKey& revision) const;
+  [[nodiscard]] PodCounts pods(const wire::RevisionKey& revision) const;
+
+ private:
+  struct Pod {
+    PodView view;
+    std::optional<TimePoint> runs_since;
+  };
+  struct Entry {
+    std::string service;
+    std::string deployment;
+    ColdStarts cold_starts;
+    Refusals refusals;
+    std::map<std::string, Pod> pods;
+  };
+  using Entries = std::map<wire::RevisionKey, Entry>;
+
+  [[nodiscard]] Entries::iterator owner_of(const PodView& pod);
+  [[nodiscard]] Entries::iterator owner_by_deployment(const std::string& name_space,
+                                                      std::string_view deployment);
+  void pod_of(Entries::iterator owner, const PodView& pod, TimePoint now);
+  void tell_change(Entries::iterator owner, const Pod& before, const PodView& pod, TimePoint now);
+  void finish_cold_start(Entries::iterator owner, TimePoint now);
+  void write(const wire::RevisionKey& revision, const Entry& entry, std::string_view event,
+             kube::Json fields, TimePoint now);
+
+  DecisionFile* file_;
+  Entries entries_;
+  using Name = std::pair<std::string, std::string>;  // namespace, name
+  std::map<Name, wire::RevisionKey> by_deployment_;
+  std::map<Name, PodView> orphans_;
+};
+
+}  // namespace pilotlight::autoscaler

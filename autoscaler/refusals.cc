@@ -1,0 +1,38 @@
+#include "autoscaler/refusals.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace pilotlight::autoscaler {
+namespace {
+
+constexpr std::chrono::seconds kGather{1};
+constexpr std::chrono::seconds kPeriod{5};
+
+}  // namespace
+
+void Refusals::report(const SourceId& source, const RefusalCounts& counted, TimePoint now) {
+  const auto [place, added] = known_.try_emplace(source, counted);
+  if (added) return;
+  RefusalCounts& sum = source.role == wire::Role::activator ? open_.activators : open_.sidecars;
+  bool any = false;
+  for (std::size_t i = 0; i < kRefusalCauses; ++i) {
+    const std::uint64_t before = std::exchange(place->second[i], counted[i]);
+    const std::uint64_t more = counted[i] - std::min(before, counted[i]);
+    sum[i] += more;
+    any = any || more > 0;
+  }
+  if (any && !since_) since_ = now;
+}
+
+std::optional<RefusalSummary> Refusals::take(TimePoint now) {
+  if (!since_ || now - *since_ < kGather) return std::nullopt;
+  if (told_at_ && now - *told_at_ < kPeriod) return std::nullopt;
+  RefusalSummary out = std::exchange(open_, RefusalSummary());
+  out.period = now - *since_;
+  told_at_ = now;
+  since_.reset();
+  return out;
+}
+
+}  // namespace pilotlight::autoscaler

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+
+#include "autoscaler/collector.h"
+#include "common/stats/concurrency_meter.h"
+
+namespace pilotlight::autoscaler {
+
+/// Requests that ended without the app's answer, by cause.
+using RefusalCounts = std::array<std::uint64_t, kRefusalCauses>;
+
+/// What was refused of one revision since the last summary, and by whom.
+struct RefusalSummary {
+  Duration period{};  ///< Since the first of these.
+  RefusalCounts activators{};
+  RefusalCounts sidecars{};
+};
+
+/// Sums up what the sources of one revision refuse: one summary 1 s after the first, at most one
+/// every 5 s, none while nothing is refused. The first report of a source is only a mark to count
+/// from. Pure; bounded by the sources that are connected.
+class Refusals {
+ public:
+  void report(const SourceId& source, const RefusalCounts& counted, TimePoint now);
+  /// Gone: what it had counted was reported or is lost.
+  void lost(const SourceId& source) { known_.erase(source); }
+
+  /// The summary that is due, if there is one.
+  [[nodiscard]] std::optional<RefusalSummary> take(TimePoint now);
+
+ private:
+  std::map<SourceId, RefusalCounts> known_;
+  RefusalSummary open_;
+  std::optional<TimePoint> since_;  // of the first in open_
+  std::optional<TimePoint> told_at_;
+};
+
+}  // namespace pilotlight::autoscaler

@@ -1,0 +1,93 @@
+#include "autoscaler/refusals.h"
+
+#include <gtest/gtest.h>
+
+namespace pilotlight::autoscaler {
+namespace {
+
+using namespace std::chrono_literals;
+
+const TimePoint kNow{1000s};
+
+SourceId source(wire::Role role, const std::string& name) {
+  SourceId id;
+  id.role = role;
+  id.replica = name;
+  id.epoch = 1;
+  return id;
+}
+
+RefusalCounts full(std::uint64_t count) {
+  RefusalCounts counts{};
+  counts[static_cast<std::size_t>(RefusalCause::queue_full)] = count;
+  return counts;
+}
+
+std::uint64_t queue_full(const RefusalCounts& counts) {
+  return counts[static_cast<std::size_t>(RefusalCause::queue_full)];
+}
+
+const SourceId kActivator = source(wire::Role::activator, "a");
+const SourceId kSidecar = source(wire::Role::sidecar, "r1");
+
+TEST(Refusals, NothingRefusedIsNothingTold) {
+  Refusals refusals;
+  refusals.report(kActivator, full(0), kNow);
+  refusals.report(kActivator, full(0), kNow + 1s);
+  EXPECT_FALSE(refusals.take(kNow + 1h));
+}
+
+TEST(Refusals, WhatASourceHadCountedBeforeIsNoNews) {
+  Refusals refusals;
+  refusals.report(kActivator, full(500), kNow);
+  EXPECT_FALSE(refusals.take(kNow + 1h));
+  refusals.report(kActivator, full(503), kNow + 1s);
+  const auto told = refusals.take(kNow + 2s);
+  ASSERT_TRUE(told);
+  EXPECT_EQ(queue_full(told->activators), 3U);
+}
+
+TEST(Refusals, TheyAreSummedUpPerWhoRefused) {
+  Refusals refusals;
+  refusals.report(kActivator, full(0), kNow);
+  refusals.report(kSidecar, full(0), kNow);
+  refusals.report(kActivator, full(2), kNow + 250ms);
+  refusals.report(kSidecar, full(1), kNow + 250ms);
+  refusals.report(kActivator, full(7), kNow + 500ms);
+  EXPECT_FALSE(refusals.take(kNow + 1249ms));
+  const auto told = refusals.take(kNow + 1250ms);
+  ASSERT_TRUE(told);
+  EXPECT_EQ(queue_full(told->activators), 7U);
+  EXPECT_EQ(queue_full(told->sidecars), 1U);
+  EXPECT_EQ(told->period, 1s);
+}
+
+TEST(Refusals, AtMostOneSummaryInFiveSeconds) {
+  Refusals refusals;
+  refusals.report(kActivator, full(0), kNow);
+  std::uint64_t told = 0;
+  std::uint64_t summed = 0;
+  for (int i = 1; i <= 240; ++i) {
+    const TimePoint now = kNow + i * 250ms;
+    refusals.report(kActivator, full(static_cast<std::uint64_t>(i)), now);
+    const auto summary = refusals.take(now);
+    if (!summary) continue;
+    ++told;
+    summed += queue_full(summary->activators);
+  }
+  EXPECT_EQ(told, 12U) << "in a minute";
+  EXPECT_GE(summed, 220U) << "what is not told yet is in the next one";
+}
+
+TEST(Refusals, ACounterThatStartsAnewTakesNothingBack) {
+  Refusals refusals;
+  refusals.report(kActivator, full(10), kNow);
+  refusals.report(kActivator, full(2), kNow + 1s);
+  EXPECT_FALSE(refusals.take(kNow + 1h));
+  refusals.lost(kActivator);
+  refusals.report(kActivator, full(90), kNow + 2s);
+  EXPECT_FALSE(refusals.take(kNow + 1h)) << "it is a new one: a mark to count from";
+}
+
+}  // namespace
+}  // namespace pilotlight::autoscaler

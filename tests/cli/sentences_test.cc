@@ -1,0 +1,98 @@
+#include "cli/sentences.h"
+
+#include <gtest/gtest.h>
+
+namespace pilotlight::cli {
+namespace {
+
+using kube::Json;
+
+Json decision(const char* more) {
+  Json out = Json::parse(R"({"event": "decision", "from": 2, "desired": 3, "reason": "load",
+      "text": "t", "stable": 7.0, "panic": 2.0, "leading": 0, "limited": false,
+      "panicking": false, "policy": {"max_scale_up_rate": 1000, "max_scale_down_rate": 2,
+                                     "activation_scale": 1},
+      "seen": {"ready": 2, "signals": [{"kind": "average", "target": 2.8}]}})");
+  out.merge_patch(Json::parse(more));
+  return out;
+}
+
+TEST(Sentences, ANumberThatFollowsDemandIsWorkedOut) {
+  EXPECT_EQ(arithmetic_of(decision("{}")),
+            "7 / 2.8 per replica = 2.5, so 3: with 2 each would have 3.5");
+  EXPECT_EQ(arithmetic_of(decision(R"({"stable": 1.4, "desired": 1})")),
+            "1.4 / 2.8 per replica = 0.5, so 1");
+  EXPECT_EQ(arithmetic_of(decision(R"({"reason": "panic", "panic": 11.0, "desired": 4})")),
+            "11 / 2.8 per replica = 3.929, so 4: with 3 each would have 3.667");
+}
+
+TEST(Sentences, ALimitThatKeptItLowerOrHigherIsNamed) {
+  EXPECT_EQ(arithmetic_of(decision(R"({"stable": 28, "limited": true})")),
+            "28 / 2.8 per replica = 10, so 10 were wanted, which is above max-scale");
+  EXPECT_EQ(arithmetic_of(decision(R"({"stable": 28, "desired": 4,
+                                       "policy": {"max_scale_up_rate": 2}})")),
+            "28 / 2.8 per replica = 10, so 10 were wanted, but max-scale-up-rate 2 allows 4 from 2 "
+            "ready");
+  EXPECT_EQ(arithmetic_of(decision(R"({"stable": 2.8, "desired": 5, "seen": {"ready": 10}})")),
+            "2.8 / 2.8 per replica = 1, so 1 would do, but max-scale-down-rate 2 allows no fewer "
+            "than 5 from "
+            "10");
+  EXPECT_EQ(
+      arithmetic_of(decision(R"({"stable": 2.8, "desired": 7, "panicking": true})")),
+      "2.8 / 2.8 per replica = 1, so 1 would do, but nothing goes down within a window of a panic");
+  EXPECT_EQ(arithmetic_of(decision(R"({"stable": 2.8, "policy": {"activation_scale": 3}})")),
+            "2.8 / 2.8 per replica = 1, so 1 would do, but activation-scale is 3");
+}
+
+TEST(Sentences, OtherReasonsNeedNoArithmetic) {
+  for (const char* reason : {"idle", "floor", "bounds", "hold", "initial"}) {
+    Json event = decision("{}");
+    event["reason"] = reason;
+    EXPECT_EQ(arithmetic_of(event), "") << reason;
+  }
+  EXPECT_EQ(arithmetic_of(decision(R"({"seen": {"signals": []}})")), "");
+  EXPECT_EQ(arithmetic_of(decision(R"({"leading": 9})")), "");
+  EXPECT_EQ(arithmetic_of(decision(R"({"stable": 0})")), "");
+  EXPECT_EQ(arithmetic_of(Json::parse("[]")), "");
+}
+
+TEST(Sentences, OfALongRowOfFailedPatchesEverySecondPowerIsTold) {
+  std::string attempts;
+  for (int attempt = 1; attempt <= 20; ++attempt) {
+    Json event{{"event", "patch"}, {"to", 2},           {"attempt", attempt}, {"taken", false},
+               {"took_us", 2000},  {"retry_us", 9'000}, {"status", 500},      {"error", "e"}};
+    if (!sentence_of(event).empty()) attempts += std::to_string(attempt) + " ";
+  }
+  EXPECT_EQ(attempts, "1 2 4 8 16 ");
+  const Json first = Json::parse(R"({"event": "patch", "to": 2, "attempt": 2, "taken": false,
+      "took_us": 2000, "retry_us": 40000, "status": 500, "error": "unexpected HTTP status"})");
+  EXPECT_EQ(sentence_of(first),
+            "the API did not take 2 at the 2nd attempt after 2.0 ms: unexpected HTTP status (HTTP "
+            "500); tried again in 40 ms");
+  EXPECT_EQ(sentence_of(Json::parse(R"({"event": "patch", "to": 2, "attempt": 1, "taken": true})")),
+            "");
+  EXPECT_EQ(
+      sentence_of(Json::parse(R"({"event": "patch", "to": 2, "attempt": 11, "taken": true})")),
+      "the API took 2 at the 11th attempt");
+}
+
+TEST(Sentences, OnlyTheLastFiveLinesOfWhatAnAppWroteAreTold) {
+  const Json event = Json::parse(R"({"event": "replica", "phase": "exited", "replica": "r",
+      "container": "c", "exit_code": 1, "restarts": 21, "last_words": "1\n2\n3\n4\n5\n6\n7\n"})");
+  EXPECT_EQ(sentence_of(event),
+            "r: c exited with 1, for the 21st time; its last words:\n    | 3\n    | 4\n    | 5\n"
+            "    | 6\n    | 7");
+  const Json silent = Json::parse(R"({"event": "replica", "phase": "exited", "replica": "r",
+      "container": "c", "exit_code": 0})");
+  EXPECT_EQ(sentence_of(silent), "r: c exited with 0; it wrote nothing");
+}
+
+TEST(Sentences, AnUnknownEventIsLeftOut) {
+  EXPECT_EQ(sentence_of(Json::parse(R"({"event": "from the future"})")), "");
+  EXPECT_EQ(sentence_of(Json::parse(R"({"event": "poke", "parked": 3})")), "");
+  EXPECT_EQ(sentence_of(Json::parse(R"({"event": "refusals", "sidecars": {"bounced": 7}})")), "")
+      << "those were placed again";
+}
+
+}  // namespace
+}  // namespace pilotlight::cli
