@@ -23,6 +23,7 @@ struct Options {
   asio::ip::address address = asio::ip::address_v4::loopback();
   config::AutoscalerDefaults defaults;  ///< Of revisions that do not say otherwise.
   std::string decision_file;            ///< Where decisions are kept; "" for memory only.
+  std::string recording;                ///< Where whole runs are kept; "" for nowhere.
   std::uint16_t wire_port = 9444;       ///< 0 picks one.
   std::uint16_t admin_port = 8022;      ///< 0 picks one.
   std::uint16_t metrics_port = 9090;    ///< 0 picks one.
@@ -56,6 +57,7 @@ class App {
   kube::Client kube_;
   KubeTarget target_;
   DecisionFile decisions_;
+  DecisionFile recording_;
   Loop loop_;
   DeploymentFeed deployments_;
   SliceFeed slices_;

@@ -75,6 +75,9 @@ class Registry {
   /// Lets go of sidecars that did not come back. Call it several times a second.
   void advance(TimePoint now);
 
+  /// Has every activator keep it. One that joins later is for the caller.
+  void put_checkpoint(const wire::Checkpoint& checkpoint);
+
   /// Sends the revision's set again to an activator that seems to have missed it.
   void repeat(const wire::RevisionKey& revision, wire::Peer& activator);
 
@@ -83,11 +86,19 @@ class Registry {
   [[nodiscard]] std::size_t activators() const noexcept { return activators_.size(); }
   [[nodiscard]] bool has_sidecars(const wire::RevisionKey& revision) const;
 
+  /// The peer has told all that it measured before this process began.
+  void replayed(const wire::Peer& peer);
+  [[nodiscard]] bool has_replayed(const wire::Peer& peer) const;
+  /// Whether every ready replica's sidecar and every connected activator has, and one of those is
+  /// connected. Replicas that their EndpointSlices call ready are waited for.
+  [[nodiscard]] bool all_replayed(const wire::RevisionKey& revision) const;
+
  private:
   struct Entry {
     ReplicaRecord record;
     wire::Peer* peer = nullptr;
     std::optional<TimePoint> gone_since;
+    bool replayed = false;
     std::set<wire::Peer*> fence;  // activators that have not answered DRAIN
   };
   struct Group {
@@ -112,7 +123,7 @@ class Registry {
   std::uint64_t server_epoch_;
   RegistryListener& listener_;
   std::map<wire::RevisionKey, Group> groups_;
-  std::set<wire::Peer*> activators_;
+  std::map<wire::Peer*, bool> activators_;  // whether it has replayed
   std::uint64_t generation_ = 0;
   bool slices_known_ = false;
 };
