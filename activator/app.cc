@@ -21,6 +21,7 @@ wire::Hello hello(const Flags& flags, std::uint64_t epoch) {
   hello.replica = fmt::format("activator-{}", flags.admin.address().to_string());
   hello.epoch = epoch;
   hello.token = flags.token;
+  hello.capabilities = wire::kReplay;
   return hello;
 }
 

@@ -10,6 +10,7 @@
 #include "activator/homes.h"
 #include "common/control/event_log.h"
 #include "common/kube/watcher.h"
+#include "common/stats/load_history.h"
 #include "common/wire/client.h"
 #include "config/deployment_view.h"
 
@@ -26,8 +27,9 @@ class ControlListener {
 /// What the activator knows of the cluster, and says to the autoscaler.
 ///
 /// Deployments become routes; ENDPOINTS and EndpointSlices become the replicas of revisions, Pods
-/// the cause that a 504 names. POKE, DRAINED and STATS go the other way. The picture stays as it is
-/// while the API server or the autoscaler is away. Lives on the control shard.
+/// the cause that a 504 names. POKE, DRAINED and STATS go the other way; so do HISTORY and what an
+/// earlier autoscaler gave to keep, when there is a new one. The picture stays as it is while the
+/// API server or the autoscaler is away. Lives on the control shard.
 class Control final : public wire::ClientListener, public RevisionListener {
  public:
   struct Parts {
@@ -79,6 +81,9 @@ class Control final : public wire::ClientListener, public RevisionListener {
     std::uint64_t arrivals = 0;
     TimePoint counted_at{};
     double rate = 0;
+    LoadHistory history;                         // of what was reported
+    std::optional<wire::Checkpoint> checkpoint;  // what the autoscaler gave us to keep
+    TimePoint checkpoint_at{};
   };
   using Key = wire::RevisionKey;
 
@@ -90,8 +95,10 @@ class Control final : public wire::ClientListener, public RevisionListener {
   void publish();
   void endpoints_came(const wire::Endpoints& endpoints);
   void drain_came(const wire::Drain& drain);
+  void checkpoint_came(const wire::Checkpoint& checkpoint);
   void send_drained(wire::Drained frame);
   void report(const std::vector<RevisionReport>& reports);
+  void replay(const std::vector<wire::Stats>& reported);
   [[nodiscard]] Known* find_pod_owner(const PodView& pod);
 
   Parts parts_;

@@ -51,6 +51,8 @@ void Control::received(const wire::Frame& frame) {
     endpoints_came(*endpoints);
   } else if (const auto* drain = std::get_if<wire::Drain>(&frame)) {
     drain_came(*drain);
+  } else if (const auto* checkpoint = std::get_if<wire::Checkpoint>(&frame)) {
+    checkpoint_came(*checkpoint);
   }
 }
 
@@ -62,6 +64,13 @@ void Control::endpoints_came(const wire::Endpoints& endpoints) {
   } else if (endpoints.replicas.empty() && known.slices.empty()) {
     known_.erase(endpoints.revision);
   }
+}
+
+void Control::checkpoint_came(const wire::Checkpoint& checkpoint) {
+  const auto found = known_.find(checkpoint.revision);
+  if (found == known_.end()) return;  // the next change brings another
+  found->second.checkpoint = checkpoint;
+  found->second.checkpoint_at = parts_.clock.now();
 }
 
 void Control::drain_came(const wire::Drain& drain) {
@@ -160,6 +169,7 @@ void Control::stop() noexcept {
 
 void Control::report(const std::vector<RevisionReport>& reports) {
   const TimePoint now = parts_.clock.now();
+  std::vector<wire::Stats> all;
   for (const RevisionReport& line : reports) {
     const auto found = known_.find(key_of(*line.revision));
     if (found == known_.end() || !found->second.info) continue;
@@ -174,9 +184,30 @@ void Control::report(const std::vector<RevisionReport>& reports) {
     wire::Waiting waiting;
     waiting.queued = static_cast<std::uint32_t>(line.parked);
     waiting.oldest_wait_us = us(line.oldest_wait);
-    autoscaler_->put_stats(
-        wire::make_stats(key_of(*line.revision), parts_.epoch, line.load, waiting, 0));
+    known.history.record(line.load, waiting.oldest_wait_us);
+    all.push_back(wire::make_stats(key_of(*line.revision), parts_.epoch, line.load, waiting, 0));
   }
+  if (autoscaler_->wants_history()) replay(all);
+  for (wire::Stats& stats : all) autoscaler_->put_stats(std::move(stats));
+}
+
+/// All that an autoscaler who has just begun cannot know of what came before.
+void Control::replay(const std::vector<wire::Stats>& reported) {
+  std::vector<wire::Frame> frames;
+  for (const wire::Stats& stats : reported) {
+    const Known& known = known_.at(stats.revision);
+    if (known.history.seconds().empty()) continue;
+    for (wire::Frame& frame : wire::make_history(stats, known.history)) {
+      frames.push_back(std::move(frame));
+    }
+  }
+  for (const auto& [key, known] : known_) {
+    if (!known.checkpoint) continue;
+    wire::Checkpoint checkpoint = *known.checkpoint;
+    checkpoint.held_us += us(parts_.clock.now() - known.checkpoint_at);
+    frames.emplace_back(std::move(checkpoint));
+  }
+  autoscaler_->put_history(std::move(frames));
 }
 
 double Control::rate(const RevisionInfo& revision) const {

@@ -24,6 +24,7 @@ struct Options {
   config::AutoscalerDefaults defaults;  ///< Of revisions that do not say otherwise.
   std::string decision_file;            ///< Where decisions are kept; "" for memory only.
   std::size_t descriptors = 1024;       ///< How many this process may have.
+  std::string recording;                ///< Where whole runs are kept; "" for nowhere.
   std::uint16_t wire_port = 9444;       ///< 0 picks one.
   std::uint16_t admin_port = 8022;      ///< 0 picks one.
   std::uint16_t metrics_port = 9090;    ///< 0 picks one.
@@ -57,6 +58,7 @@ class App {
   kube::Client kube_;
   KubeTarget target_;
   DecisionFile decisions_;
+  DecisionFile recording_;
   Loop loop_;
   DeploymentFeed deployments_;
   SliceFeed slices_;

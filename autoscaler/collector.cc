@@ -7,8 +7,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::int64_t kSecondUs = 1'000'000;
 constexpr std::int64_t kLatestUs = 750'000;  // a second waits that long for slow reporters
+constexpr std::int64_t kOneClockUs = 100'000;
 constexpr Duration kGaugeLife = 5s;
 constexpr Duration kMemory = 10s;  // of a source that has gone
 constexpr std::int64_t kLongestWindow = 3600;
@@ -17,28 +17,11 @@ std::int64_t to_us(TimePoint at) {
   return std::chrono::floor<std::chrono::microseconds>(at.time_since_epoch()).count();
 }
 
-std::int64_t floor_second(std::int64_t us) {
-  const std::int64_t second = us / kSecondUs;
-  return us % kSecondUs < 0 ? second - 1 : second;
-}
-
-/// What one source adds to demand, in the unit whose sum over a second is the second's value.
-double growth(wire::Role role, WindowShape::Metric metric, const LoadSnapshot& from,
-              const LoadSnapshot& to) {
-  const bool sidecar = role == wire::Role::sidecar;  // an activator has counted the proxied part
-  const auto grown = [](std::uint64_t a, std::uint64_t b) { return static_cast<double>(b - a); };
-  if (metric == WindowShape::Metric::rps) {
-    const double all = grown(from.arrivals, to.arrivals);
-    return sidecar ? all - grown(from.proxied_arrivals, to.proxied_arrivals) : all;
-  }
-  double all = grown(from.concurrency_us, to.concurrency_us);
-  if (sidecar) all -= grown(from.proxied_concurrency_us, to.proxied_concurrency_us);
-  return all / static_cast<double>(kSecondUs);
-}
-
-bool continues(const LoadSnapshot& from, const LoadSnapshot& to) {
-  return to.at_us >= from.at_us && to.concurrency_us >= from.concurrency_us &&
-         to.arrivals >= from.arrivals;
+/// Our clock minus theirs. On one machine all have the same clock, and what is left is the way:
+/// their seconds are then ours, to the digit.
+std::int64_t offset_between(std::int64_t now_us, std::int64_t at_us) {
+  const std::int64_t offset_us = now_us - at_us;
+  return offset_us >= 0 && offset_us < kOneClockUs ? 0 : offset_us;
 }
 
 }  // namespace
@@ -70,60 +53,88 @@ void Collector::report(const SourceId& id, const wire::Stats& stats, TimePoint n
   const std::int64_t now_us = to_us(now);
   const auto [place, added] = sources_.try_emplace(id);
   Source& source = place->second;
-  const bool mark = added || !continues(source.last, stats.load);
-  if (mark) {
-    source.offset_us = now_us - at_us;
+  if (added || !continues(source.last, stats.load)) {
+    mark(source, stats.load, now);
     if (stats.load.in_flight > 0) marked_ = floor_second(now_us);
   } else {
     // The fastest delivery tells the clocks apart best; 0.1 % of drift keeps it honest for ever.
     const std::int64_t passed_us = at_us - static_cast<std::int64_t>(source.last.at_us);
-    source.offset_us = std::min(source.offset_us + passed_us / 1000, now_us - at_us);
-    const double grown = growth(id.role, shape_.metric, source.last, stats.load);
-    if (grown > 0) spread(source.covered_us, at_us + source.offset_us, grown);
+    source.offset_us = std::min(source.offset_us + passed_us / 1000, offset_between(now_us, at_us));
+    const bool rps = shape_.metric == WindowShape::Metric::rps;
+    const LoadSnapshot& last = source.last;
+    Load grown;
+    grown.all = rps ? (stats.load.arrivals - last.arrivals) * kMillion
+                    : stats.load.concurrency_us - last.concurrency_us;
+    grown.proxied = rps ? (stats.load.proxied_arrivals - last.proxied_arrivals) * kMillion
+                        : stats.load.proxied_concurrency_us - last.proxied_concurrency_us;
+    count(id.role, source.covered_us, at_us + source.offset_us, grown);
+    source.counted = true;
+    source.before.clear();
   }
   source.covered_us = at_us + source.offset_us;
   source.last = stats.load;
   source.heard = now;
   source.connected = true;
-  longest_wait_us_ = std::max(longest_wait_us_, stats.oldest_wait_us);
+  note_wait(source.covered_us, stats.oldest_wait_us);
 }
 
-void Collector::spread(std::int64_t from_us, std::int64_t to_us, double amount) {
-  from_us = std::max(from_us, to_us - kLongestWindow * kSecondUs);
-  if (to_us <= from_us) return add(floor_second(to_us), amount);
-  const double length = static_cast<double>(to_us - from_us);
-  for (std::int64_t begin = from_us; begin < to_us;) {
-    const TimeWindow::Second second = floor_second(begin);
-    const std::int64_t end = std::min(to_us, (second + 1) * kSecondUs);
-    add(second, amount * static_cast<double>(end - begin) / length);
-    begin = end;
-  }
+void Collector::mark(Source& source, const LoadSnapshot& load, TimePoint now) {
+  const auto at_us = static_cast<std::int64_t>(load.at_us);
+  source.offset_us = offset_between(to_us(now), at_us);
+  source.covered_us = at_us + source.offset_us;
+  source.last = load;
+  source.heard = now;
+  source.connected = true;
 }
 
-void Collector::add(TimeWindow::Second second, double amount) {
-  if (second > closed_) {
-    open_[second] += amount;
+/// What one source adds to demand between two instants of ours.
+void Collector::count(wire::Role role, std::int64_t from_us, std::int64_t until_us,
+                      const Load& grown) {
+  if (grown.all == 0) return;
+  // An activator has counted what it sent; of a sidecar the rest is new.
+  const std::uint64_t known = role == wire::Role::sidecar ? grown.proxied : 0;
+  from_us = std::max(from_us, until_us - kLongestWindow * kSecondUs);
+  for_each_second(from_us, until_us, [&](const SecondPiece& piece) {
+    const double demand_u =
+        static_cast<double>(piece.part_of(grown.all)) - static_cast<double>(piece.part_of(known));
+    if (demand_u != 0) add(piece.second, demand_u);
+  });
+}
+
+void Collector::add(TimeWindow::Second second, double demand_u) {
+  if (awaiting_ || second > closed_) {
+    open_[second].demand_u += demand_u;
     return;
   }
-  stable_.record(second, amount);
-  panic_.record(second, amount);
+  stable_.record(second, demand_u / 1e6);
+  panic_.record(second, demand_u / 1e6);
   zeros_ = 0;
 }
 
-void Collector::limit_waits(Duration most) {
-  wait_limit_us_ = static_cast<std::uint64_t>(
-      std::max<std::int64_t>(0, std::chrono::floor<std::chrono::microseconds>(most).count()));
+/// A wait that was seen at `until_us` belongs to the second that ended then, or went on.
+void Collector::note_wait(std::int64_t until_us, std::uint64_t wait_us) {
+  const TimeWindow::Second second = floor_second(until_us - 1);
+  if (wait_us == 0 || (!awaiting_ && second <= closed_)) return;
+  Open& open = open_[second];
+  open.wait_us = std::max(open.wait_us, wait_us);
+}
+
+void Collector::limit_waits(std::optional<TimePoint> ready_since) {
+  waits_limited_ = true;
+  ready_since_ = ready_since;
 }
 
 void Collector::lost(const SourceId& id, TimePoint now) {
   const auto found = sources_.find(id);
   if (found == sources_.end()) return;
   found->second.connected = false;
+  found->second.before.clear();  // half a history is none
   found->second.heard = now;
 }
 
 void Collector::advance(TimePoint now, bool known) {
   forget(now);
+  if (awaiting_) return;
   const std::int64_t now_us = to_us(now);
   std::int64_t horizon_us = now_us;
   for (const auto& [id, source] : sources_) {
@@ -142,18 +153,27 @@ void Collector::advance(TimePoint now, bool known) {
 }
 
 void Collector::close(TimeWindow::Second second) {
-  const std::uint64_t wait_us = std::min(longest_wait_us_, wait_limit_us_);
-  const double wait = static_cast<double>(wait_us) / static_cast<double>(kSecondUs);
-  longest_wait_us_ = 0;
-  stable_wait_.record(second, wait);
-  panic_wait_.record(second, wait);
-  const auto found = open_.find(second);
-  const double value = found == open_.end() ? 0 : found->second;
-  if (found != open_.end()) open_.erase(found);
+  const auto open = open_.extract(second);
+  const Open taken = open ? open.mapped() : Open();
+  std::uint64_t wait_us = taken.wait_us;
+  if (waits_limited_) {
+    const std::int64_t end_us = (second + 1) * kSecondUs;
+    const std::int64_t ready_us = ready_since_ ? end_us - to_us(*ready_since_) : 0;
+    wait_us = std::min(wait_us, static_cast<std::uint64_t>(std::max<std::int64_t>(ready_us, 0)));
+  }
+  const double value = std::max(0.0, taken.demand_u / 1e6);
+  if (on_second_) on_second_(second, value);
   zeros_ = value > 0 ? 0 : zeros_ + 1;
   if (zeros_ >= stable_.length()) {
     stable_ = TimeWindow(shape_.stable_seconds, shape_.averaging);
     panic_ = TimeWindow(shape_.panic_seconds, shape_.averaging);
+    stable_wait_ = stable_;
+    panic_wait_ = panic_;
+  }
+  // Nobody waits without demand, so these begin with it too.
+  if (value > 0 || wait_us > 0 || stable_wait_.last()) {
+    stable_wait_.record(second, static_cast<double>(wait_us) / 1e6);
+    panic_wait_.record(second, static_cast<double>(wait_us) / 1e6);
   }
   // Windows never begin with a second of which only the end is known, as after a restart.
   if (!stable_.last() && (value == 0 || marked_ == second)) return;

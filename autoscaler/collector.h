@@ -1,12 +1,13 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
 
 #include "common/base/clock.h"
+#include "common/stats/growth.h"
 #include "common/stats/time_window.h"
 #include "common/wire/frames.h"
 
@@ -20,6 +21,10 @@ struct SourceId {
 
   friend auto operator<=>(const SourceId&, const SourceId&) = default;
 };
+
+[[nodiscard]] inline SourceId source_of(const wire::Hello& hello) {
+  return {hello.role, hello.replica, hello.epoch};
+}
 
 /// What is measured, and over which seconds.
 struct WindowShape {
@@ -42,7 +47,13 @@ struct WindowShape {
 /// comes later is added to its second. After a whole window of zeros the windows start anew: the
 /// first second of new load counts in full, as with Knative, where an idle revision sends nothing.
 ///
-/// The first report of a source is only a mark to count from. One shard; pure.
+/// The first report of a source is only a mark to count from.
+///
+/// What a source measured before this process began comes as HISTORY: seconds that enter the
+/// windows as if they had been reported, once per source, and its reports count from where they
+/// end. Between await_history() and begin() nothing enters the windows; begin() then takes all
+/// seconds in order, the replayed and the reported, so that the windows are those of a process that
+/// was there all the time. One shard; pure.
 class Collector {
  public:
   explicit Collector(TimePoint now);
@@ -51,6 +62,21 @@ class Collector {
   void reshape(const WindowShape& shape);
 
   void report(const SourceId& source, const wire::Stats& stats, TimePoint now);
+
+  /// Seconds that the source measured before `until`. Known by its epoch and their instant: told
+  /// again they replace each other, and a source that is being counted has nothing to replay.
+  void history(const SourceId& source, const wire::History& history, TimePoint now);
+  /// The source has said all of it: now it counts.
+  void history_end(const SourceId& source);
+
+  /// The windows wait for histories, until begin().
+  void await_history() noexcept { awaiting_ = true; }
+  void begin();
+  [[nodiscard]] bool awaiting() const noexcept { return awaiting_; }
+
+  /// Whether activators have replayed at least what sidecars say that activators sent them. If not,
+  /// one of those is still to come.
+  [[nodiscard]] bool senders_known() const noexcept;
 
   /// The source's connection is gone: what it says is present does not count any more. When it is
   /// back within 10 s, what happened meanwhile is still counted.
@@ -67,28 +93,49 @@ class Collector {
   /// both in an activator and in a sidecar counts twice: it only tells some from none.
   [[nodiscard]] std::uint32_t present(TimePoint now) const;
 
-  /// No wait counts as longer than that from here on: how long a replica has been ready. Waiting
-  /// for a start says nothing about how many replicas the load needs.
-  void limit_waits(Duration most);
+  /// No wait counts as longer than a replica had been ready at the end of its second; without one
+  /// none counts. Waiting for a start says nothing about how many replicas the load needs.
+  void limit_waits(std::optional<TimePoint> ready_since);
 
   /// Averages of each second's longest wait for a permit, in seconds.
   [[nodiscard]] double stable_wait() const { return stable_wait_.average(closed_); }
   [[nodiscard]] double panic_wait() const { return panic_wait_.average(closed_); }
 
+  /// Is told of every second that is closed, with the demand in it.
+  using OnSecond = std::function<void(TimeWindow::Second, double)>;
+  void watch(OnSecond on_second) { on_second_ = std::move(on_second); }
+  [[nodiscard]] TimeWindow::Second newest() const noexcept { return closed_; }
+
   /// Whether a connected source has reported.
   [[nodiscard]] bool has_sources() const noexcept;
 
  private:
+  /// What grew, in millionths of a request (or of a request-second).
+  struct Load {
+    std::uint64_t all = 0;
+    std::uint64_t proxied = 0;
+    std::uint64_t wait_us = 0;
+  };
   struct Source {
     LoadSnapshot last;
     TimePoint heard;
     std::int64_t offset_us = 0;   // our clock minus theirs, of the fastest delivery
     std::int64_t covered_us = 0;  // our time until which it has reported
     bool connected = true;
+    bool counted = false;                       // by reports, or by a history that has ended
+    std::map<TimeWindow::Second, Load> before;  // of a history that has not ended
   };
 
-  void spread(std::int64_t from_us, std::int64_t to_us, double amount);
-  void add(TimeWindow::Second second, double amount);
+  /// Seconds that are not in the windows yet.
+  struct Open {
+    double demand_u = 0;  // millionths
+    std::uint64_t wait_us = 0;
+  };
+
+  void mark(Source& source, const LoadSnapshot& load, TimePoint now);
+  void count(wire::Role role, std::int64_t from_us, std::int64_t to_us, const Load& grown);
+  void add(TimeWindow::Second second, double demand_u);
+  void note_wait(std::int64_t until_us, std::uint64_t wait_us);
   void close(TimeWindow::Second second);
   void forget(TimePoint now);
 
@@ -97,13 +144,17 @@ class Collector {
   TimeWindow panic_;
   TimeWindow stable_wait_;
   TimeWindow panic_wait_;
-  std::uint64_t longest_wait_us_ = 0;  // since the last second was closed
-  std::uint64_t wait_limit_us_ = std::numeric_limits<std::uint64_t>::max();
+  std::optional<TimePoint> ready_since_;
+  bool waits_limited_ = false;
   std::map<SourceId, Source> sources_;
-  std::map<TimeWindow::Second, double> open_;  // seconds that are not in the windows yet
-  TimeWindow::Second closed_;                  // the newest second that is in the windows
-  std::optional<TimeWindow::Second> marked_;   // a loaded source was first heard of in it
-  std::int64_t zeros_ = 0;                     // how many seconds without load in a row
+  std::map<TimeWindow::Second, Open> open_;
+  TimeWindow::Second closed_;                 // the newest second that is in the windows
+  std::optional<TimeWindow::Second> marked_;  // a loaded source was first heard of in it
+  std::int64_t zeros_ = 0;                    // how many seconds without load in a row
+  bool awaiting_ = false;
+  OnSecond on_second_;
+  double replayed_proxied_u_ = 0;  // what sidecars replayed of activators' requests
+  double replayed_sent_u_ = 0;     // what activators did
 };
 
 }  // namespace pilotlight::autoscaler

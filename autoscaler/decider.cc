@@ -77,7 +77,7 @@ double between(double value, double low, double high) {
 /// Remembers `desired` in the slot of `now`; @return the largest of the last `delay`.
 std::int32_t largest_of_late(DeciderState& state, std::int32_t desired, Duration delay,
                              TimePoint now) {
-  const std::int64_t slot = now.time_since_epoch() / kDelaySlot;
+  const std::int64_t slot = delay_slot(now);
   const std::int64_t slots = (delay + kDelaySlot - Duration(1)) / kDelaySlot;
   auto& late = state.delayed;
   std::erase_if(late, [&](const auto& entry) { return entry.first <= slot - slots; });
@@ -207,6 +207,8 @@ std::string_view to_string(Reason reason) noexcept {
   }
   return "other";
 }
+
+std::int64_t delay_slot(TimePoint at) noexcept { return at.time_since_epoch() / kDelaySlot; }
 
 Decision follow_demand(std::span<const Signal> signals, std::int32_t ready, const Policy& policy,
                        DeciderState& state, TimePoint now) {

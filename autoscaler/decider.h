@@ -129,6 +129,9 @@ struct Decision {
   friend bool operator==(const Decision&, const Decision&) = default;
 };
 
+/// The place of an instant in DeciderState::delayed.
+[[nodiscard]] std::int64_t delay_slot(TimePoint at) noexcept;
+
 /// One decision at `now`. Changes `state`, which belongs to the revision.
 ///
 /// Total: any number may come in. A signal with an average, target or total that is not finite, or

@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 
+#include "autoscaler/checkpoint.h"
 #include "autoscaler/status_events.h"
 #include "autoscaler/story.h"
 #include "common/base/log.h"
@@ -22,25 +23,31 @@ constexpr Duration kOldNews = 1s;
 constexpr std::size_t kEarlyPokes = 1000;
 constexpr std::size_t kInOneGo = 8;  // revisions, between two looks at what has come in
 
-SourceId source_of(const wire::Hello& hello) {
-  SourceId id;
-  id.role = hello.role;
-  id.replica = hello.replica;
-  id.epoch = hello.epoch;
-  return id;
+/// The revision's next turn after `now`: the same instants whichever process asks, and spread over
+/// the period so that not all revisions are decided on at once.
+TimePoint next_turn(const wire::RevisionKey& key, TimePoint now) {
+  std::uint32_t hash = 2166136261U;  // FNV-1a
+  for (const char c : key.name_space + "/" + key.revision) {
+    hash = (hash ^ static_cast<unsigned char>(c)) * 16777619U;
+  }
+  const Duration phase = kStep * (hash % (kTick / kStep));
+  const Duration passed = (now.time_since_epoch() - phase) % kTick;
+  return now - passed + kTick;
 }
 
 }  // namespace
 
 Loop::Loop(Scope& scope, Clock& clock, std::uint64_t epoch, ScaleTarget& target,
-           std::mt19937_64& random, DecisionFile* file)
+           std::mt19937_64& random, DecisionFile* file, DecisionFile* recording)
     : clock_(clock),
       epoch_(epoch),
       events_(clock, epoch),
       file_(file),
       chronicle_(file),
+      recording_(recording),
       registry_(epoch, *this),
       scaler_(scope, clock, target, *this, random),
+      started_(clock.now()),
       timer_(clock.make_timer()) {}
 
 void Loop::track(const SubjectView& view) {
@@ -61,13 +68,10 @@ void Loop::track(const SubjectView& view) {
   chronicle_.know(view.key, view.service, view.deployment, now);
   if (!added) return;
   subject.desired = view.replicas;
-  subject.next_tick = now + kTick;
-  // Somebody has scaled it before this process began: its windows are gone, so what it has stays
-  // for a window. A Deployment that nobody has touched yet has nothing to protect.
-  if (!deployments_known_ && view.generation > 1) {
-    subject.state.initial_reached = true;
-    if (view.replicas > 0) subject.state.hold_until = now + subject.policy.stable_window;
-  }
+  subject.next_tick = next_turn(view.key, now);
+  if (!deployments_known_) await_return(subject, now);
+  if (recording_ != nullptr) record_seconds(subject);
+  take_early(subject);
   const auto early = early_pokes_.extract(view.key);
   if (early) decide_on(subject, early.mapped(), now);
 }
@@ -82,7 +86,8 @@ void Loop::untrack(const wire::RevisionKey& revision) {
 Task<> Loop::run() {
   co_await asio::this_coro::throw_if_cancelled(false);
   while (!closed_) {
-    const TimePoint next = clock_.now() + kStep;
+    const TimePoint now = clock_.now();
+    const TimePoint next = now - now.time_since_epoch() % kStep + kStep;
     const bool came = co_await timer_->wait_until(next);
     if (came) co_await tick();
   }
@@ -115,11 +120,11 @@ Task<> Loop::tick() {
 
 void Loop::tend(Subject& subject, TimePoint now) {
   chronicle_.advance(subject.view.key, now);
-  const auto& active = subject.state.active_since;
-  subject.collector.limit_waits(active ? now - *active : Duration::zero());
+  settle_return(subject, now);
+  subject.collector.limit_waits(subject.state.active_since);
   subject.collector.advance(now, demand_known(subject));
   if (now < subject.next_tick) return;
-  subject.next_tick = std::max(subject.next_tick + kTick, now + kStep);
+  subject.next_tick = next_turn(subject.view.key, now);
   decide_on(subject, std::nullopt, now);
 }
 
@@ -170,6 +175,9 @@ void Loop::decide_on(Subject& subject, std::optional<std::uint32_t> parked, Time
   logged.decision = decide(logged.seen, subject.policy, subject.state, now);
   logged.unix_ms = wall_clock_ns() / 1'000'000;
   subject.last = logged.decision;
+  if (parked && logged.decision.desired && subject.returning) subject.returning->woken = true;
+  leave_checkpoint(subject, now);
+  if (recording_ != nullptr) record_turn(subject, logged);
   apply(subject, logged);
 }
 
@@ -204,10 +212,18 @@ void Loop::joined(wire::Peer& peer) {
                       {"revision", hello.revision.revision},
                       {"replica", hello.replica}});
   registry_.joined(peer);
+  if (hello.role == wire::Role::sidecar) return;
+  for (const auto& [key, subject] : subjects_) {
+    if (!subject->left) continue;
+    peer.put_checkpoint(make_checkpoint(key, epoch_, *subject->left, clock_.now()));
+  }
 }
 
 void Loop::received(wire::Peer& peer, const wire::Frame& frame) {
   if (const auto* load = std::get_if<wire::Stats>(&frame)) return stats(peer, *load);
+  if (const auto* past = std::get_if<wire::History>(&frame)) return history(peer, *past);
+  if (const auto* end = std::get_if<wire::HistoryEnd>(&frame)) return history_end(peer, *end);
+  if (const auto* kept = std::get_if<wire::Checkpoint>(&frame)) return checkpoint(*kept);
   if (const auto* parked = std::get_if<wire::Poke>(&frame)) return poke(peer, *parked);
   if (const auto* up = std::get_if<wire::Ready>(&frame)) return registry_.ready(peer, *up);
   if (const auto* down = std::get_if<wire::NotReady>(&frame)) {
@@ -231,6 +247,7 @@ void Loop::left(wire::Peer& peer, std::string_view reason, bool replaced) {
 /// A sidecar reports on its own revision only.
 void Loop::lost(const wire::Hello& hello, TimePoint now) {
   const SourceId source = source_of(hello);
+  early_.lost(source);
   if (hello.role == wire::Role::sidecar) {
     const auto found = subjects_.find(hello.revision);
     if (found != subjects_.end()) found->second->collector.lost(source, now);

@@ -10,6 +10,7 @@
 #include "autoscaler/chronicle.h"
 #include "autoscaler/decision_file.h"
 #include "autoscaler/decision_log.h"
+#include "autoscaler/early_history.h"
 #include "autoscaler/registry.h"
 #include "autoscaler/scaler.h"
 #include "autoscaler/subject.h"
@@ -27,19 +28,26 @@ namespace pilotlight::autoscaler {
 ///   POKE -----------------+        |
 ///   Deployments -> track()         +--> DecisionLog, events
 ///
-/// After a start it holds the replica counts that others have set for one stable window, wakes
-/// excepted. One shard.
+/// Decisions of a revision are on a grid of the clock, so those of the next process fall on the
+/// same instants. After a start it holds the replica counts that others have set, wakes excepted,
+/// until every ready replica's sidecar and every activator has replayed what it has measured, or
+/// one stable window has passed. Then the windows and the decider's state are what they were in the
+/// process before. One shard.
 class Loop final : public wire::ServerListener, public RegistryListener, public ScalerListener {
  public:
-  /// What the log keeps and whatever else happens goes to `file` too, if there is one.
+  /// What the log keeps and whatever else happens goes to `file` too, if there is one; every second
+  /// and every turn to `recording` (autoscaler/recording.h).
   Loop(Scope& scope, Clock& clock, std::uint64_t epoch, ScaleTarget& target,
-       std::mt19937_64& random, DecisionFile* file = nullptr);
+       std::mt19937_64& random, DecisionFile* file = nullptr, DecisionFile* recording = nullptr);
 
   /// A Deployment of ours is there, or has changed.
   void track(const SubjectView& view);
   void untrack(const wire::RevisionKey& revision);
   /// All Deployments that were there at the start have been told of.
-  void deployments_known() { deployments_known_ = true; }
+  void deployments_known() {
+    deployments_known_ = true;
+    early_.clear();
+  }
 
   /// Decides what is due, every 100 ms, until close(). Spawn it once.
   [[nodiscard]] Task<> run();
@@ -76,6 +84,15 @@ class Loop final : public wire::ServerListener, public RegistryListener, public 
   void poke(wire::Peer& activator, const wire::Poke& frame);
   void stats(wire::Peer& peer, const wire::Stats& frame);
   void lost(const wire::Hello& hello, TimePoint now);
+  void history(wire::Peer& peer, const wire::History& frame);
+  void history_end(wire::Peer& peer, const wire::HistoryEnd& frame);
+  void checkpoint(const wire::Checkpoint& frame);
+  void await_return(Subject& subject, TimePoint now);
+  void take_early(Subject& subject);
+  void settle_return(Subject& subject, TimePoint now);
+  void leave_checkpoint(Subject& subject, TimePoint now);
+  void record_seconds(Subject& subject);
+  void record_turn(const Subject& subject, const LoggedDecision& logged);
   void decide_on(Subject& subject, std::optional<std::uint32_t> parked, TimePoint now);
   void apply(Subject& subject, const LoggedDecision& logged);
   void scaled(const wire::RevisionKey& revision, const PatchOutcome& outcome);
@@ -89,10 +106,13 @@ class Loop final : public wire::ServerListener, public RegistryListener, public 
   DecisionLog log_;
   DecisionFile* file_;
   Chronicle chronicle_;
+  DecisionFile* recording_;
   Registry registry_;
   Scaler scaler_;
   Subjects subjects_;
   std::map<wire::RevisionKey, std::uint32_t> early_pokes_;  // of revisions not known yet
+  EarlyHistory early_;
+  TimePoint started_;
   std::unique_ptr<Timer> timer_;
   bool deployments_known_ = false;
   bool closed_ = false;

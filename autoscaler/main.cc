@@ -56,6 +56,10 @@ int main(int argc, char** argv) {
                  "YAML of Knative's config-autoscaler: defaults of every revision");
   cli.add_option("--decision-file", options.decision_file,
                  "JSON lines of what was decided and why; of about 16 MiB the newest are kept");
+  cli.add_option("--recording", options.recording,
+                 "JSON lines of every turn and every second of load, to take a run again with "
+                 "`pilotlight decide`; of about 16 MiB the newest are kept")
+      ->envname("PILOTLIGHT_RECORDING");
   cli.add_option("--log-level", level, "debug, info, warn, error or off")
       ->check(CLI::IsMember({"debug", "info", "warn", "error", "off"}))
       ->capture_default_str();

@@ -13,12 +13,6 @@ using namespace std::chrono_literals;
 constexpr Duration kReturnTime = 1s;  // for a sidecar whose connection broke
 constexpr std::size_t kReadyTimes = 32;
 
-std::uint64_t percentile(std::deque<std::uint64_t> values, std::size_t percent) {
-  if (values.empty()) return 0;
-  std::sort(values.begin(), values.end());
-  return values[(values.size() - 1) * percent / 100];
-}
-
 std::string_view text_of(wire::NotReadyReason reason) noexcept {
   switch (reason) {
     case wire::NotReadyReason::starting: return "starting";
@@ -46,7 +40,7 @@ Registry::Registry(std::uint64_t server_epoch, RegistryListener& listener)
 void Registry::joined(wire::Peer& peer) {
   const wire::Hello& hello = peer.hello();
   if (hello.role == wire::Role::activator) {
-    activators_.insert(&peer);
+    activators_.emplace(&peer, false);
     for (auto& [key, group] : groups_) {
       peer.put_endpoints(endpoints_of(key, group));
       for (auto& [name, entry] : group.entries) {
@@ -173,7 +167,7 @@ void Registry::not_ready(wire::Peer& sidecar, const wire::NotReady& frame) {
   } else if (before != ReplicaPhase::draining) {
     entry->record.phase = ReplicaPhase::draining;
     push(key);
-    for (wire::Peer* activator : activators_) send_drain(key, *entry, *activator);
+    for (const auto& [activator, replayed] : activators_) send_drain(key, *entry, *activator);
     if (entry->fence.empty()) finish_fence(key, *entry);
   } else if (entry->fence.empty()) {
     finish_fence(key, *entry);  // asked again after a reconnect
@@ -256,35 +250,13 @@ bool Registry::settle_complete(Group& group, bool overdue) {
   return group.complete;
 }
 
-wire::Endpoints Registry::endpoints_of(const wire::RevisionKey& key, const Group& group) {
-  wire::Endpoints out;
-  out.revision = key;
-  out.server_epoch = server_epoch_;
-  out.generation = ++generation_;
-  out.complete = group.complete;
-  out.ready_p50_us = group.wake_p50_us;
-  out.ready_p95_us = group.wake_p95_us;
-  if (group.wake_p50_us == 0) {
-    out.ready_p50_us = percentile(group.ready_times_us, 50);
-    out.ready_p95_us = percentile(group.ready_times_us, 95);
-  }
-  for (const auto& [name, entry] : group.entries) {
-    if (entry.record.phase == ReplicaPhase::unready) continue;
-    wire::Replica& replica = out.replicas.emplace_back();
-    replica.name = name;
-    replica.address = entry.record.address;
-    replica.epoch = entry.record.epoch;
-    replica.capacity = entry.record.capacity;
-    replica.replica_class = entry.record.replica_class;
-    replica.state = entry.record.phase == ReplicaPhase::ready ? wire::ReplicaState::ready
-                                                              : wire::ReplicaState::draining;
-  }
-  return out;
-}
-
 void Registry::push(const wire::RevisionKey& key) {
   const wire::Endpoints endpoints = endpoints_of(key, groups_[key]);
-  for (wire::Peer* activator : activators_) activator->put_endpoints(endpoints);
+  for (const auto& [activator, replayed] : activators_) activator->put_endpoints(endpoints);
+}
+
+void Registry::put_checkpoint(const wire::Checkpoint& checkpoint) {
+  for (const auto& [activator, replayed] : activators_) activator->put_checkpoint(checkpoint);
 }
 
 void Registry::learn(const wire::RevisionKey& key, std::uint64_t p50_us, std::uint64_t p95_us) {
@@ -297,34 +269,6 @@ void Registry::learn(const wire::RevisionKey& key, std::uint64_t p50_us, std::ui
 void Registry::repeat(const wire::RevisionKey& key, wire::Peer& activator) {
   const auto group = groups_.find(key);
   if (group != groups_.end()) activator.put_endpoints(endpoints_of(key, group->second));
-}
-
-const Registry::Group* Registry::group_of(const wire::RevisionKey& key) const {
-  const auto group = groups_.find(key);
-  return group == groups_.end() ? nullptr : &group->second;
-}
-
-std::int32_t Registry::ready_count(const wire::RevisionKey& key) const {
-  const Group* group = group_of(key);
-  if (group == nullptr) return 0;
-  return static_cast<std::int32_t>(std::count_if(
-      group->entries.begin(), group->entries.end(),
-      [](const auto& item) { return item.second.record.phase == ReplicaPhase::ready; }));
-}
-
-std::vector<ReplicaRecord> Registry::replicas(const wire::RevisionKey& key) const {
-  std::vector<ReplicaRecord> out;
-  const Group* group = group_of(key);
-  if (group == nullptr) return out;
-  for (const auto& [name, entry] : group->entries) out.push_back(entry.record);
-  return out;
-}
-
-bool Registry::has_sidecars(const wire::RevisionKey& key) const {
-  const Group* group = group_of(key);
-  return group != nullptr &&
-         std::any_of(group->entries.begin(), group->entries.end(),
-                     [](const auto& item) { return item.second.peer != nullptr; });
 }
 
 }  // namespace pilotlight::autoscaler

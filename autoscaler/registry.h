@@ -77,6 +77,8 @@ class Registry {
 
   /// How long its wakes take, which the next sets say instead of how long its replicas do.
   void learn(const wire::RevisionKey& revision, std::uint64_t p50_us, std::uint64_t p95_us);
+  /// Has every activator keep it. One that joins later is for the caller.
+  void put_checkpoint(const wire::Checkpoint& checkpoint);
 
   /// Sends the revision's set again to an activator that seems to have missed it.
   void repeat(const wire::RevisionKey& revision, wire::Peer& activator);
@@ -86,11 +88,19 @@ class Registry {
   [[nodiscard]] std::size_t activators() const noexcept { return activators_.size(); }
   [[nodiscard]] bool has_sidecars(const wire::RevisionKey& revision) const;
 
+  /// The peer has told all that it measured before this process began.
+  void replayed(const wire::Peer& peer);
+  [[nodiscard]] bool has_replayed(const wire::Peer& peer) const;
+  /// Whether every ready replica's sidecar and every connected activator has, and one of those is
+  /// connected. Replicas that their EndpointSlices call ready are waited for.
+  [[nodiscard]] bool all_replayed(const wire::RevisionKey& revision) const;
+
  private:
   struct Entry {
     ReplicaRecord record;
     wire::Peer* peer = nullptr;
     std::optional<TimePoint> gone_since;
+    bool replayed = false;
     std::set<wire::Peer*> fence;  // activators that have not answered DRAIN
   };
   struct Group {
@@ -118,7 +128,7 @@ class Registry {
   std::uint64_t server_epoch_;
   RegistryListener& listener_;
   std::map<wire::RevisionKey, Group> groups_;
-  std::set<wire::Peer*> activators_;
+  std::map<wire::Peer*, bool> activators_;  // whether it has replayed
   std::uint64_t generation_ = 0;
   bool slices_known_ = false;
 };

@@ -6,6 +6,7 @@
 
 #include "autoscaler/collector.h"
 #include "autoscaler/decider.h"
+#include "autoscaler/early_history.h"
 #include "common/wire/frames.h"
 #include "config/scaling_policy.h"
 
@@ -41,6 +42,15 @@ struct Subject {
     TimePoint until{};
   };
   std::optional<Patched> patched;
+
+  /// After a start, until what the process before knew is known here, or given up.
+  struct Return {
+    TimePoint until{};  ///< At the latest.
+    std::optional<KeptCheckpoint> checkpoint;
+    bool woken = false;  ///< By a POKE: its state is newer than any checkpoint.
+  };
+  std::optional<Return> returning;
+  std::optional<DeciderState> left;  ///< What the activators keep for a successor.
 };
 
 /// The rules as plain numbers, and what is measured for them.

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "autoscaler/decision_json.h"
+#include "autoscaler/recording.h"
 #include "autoscaler/replay.h"
 #include "autoscaler/trace_json.h"
 #include "common/kube/json.h"
@@ -40,16 +41,69 @@ bool is_other_event(const kube::Json& line) {
   return !event.empty() && event != "decision";
 }
 
-/// A file that the autoscaler has written: decisions with all their inputs, among other events.
-bool is_decision_file(const std::string& file) {
+enum class Written { run, decisions, recording };
+
+/// A file that the autoscaler has written begins with a decision and all its inputs or another
+/// event, or with a second or a turn of a recording.
+Written written(const std::string& file) {
   std::ifstream in(file);
   std::string line;
   while (std::getline(in, line)) {
     const auto value = kube::parse_json(line);
     if (!value) continue;  // cut short by a crash
-    return is_other_event(*value) || kube::find(*value, {"seen"}) != nullptr;
+    const bool recorded =
+        kube::find(*value, {"turn"}) != nullptr || kube::find(*value, {"second"}) != nullptr;
+    if (recorded) return Written::recording;
+    const bool logged = is_other_event(*value) || kube::find(*value, {"seen"}) != nullptr;
+    return logged ? Written::decisions : Written::run;
   }
-  return false;
+  return Written::run;
+}
+
+/// Says at which turn of a recording something is not as it should be.
+int differs(const std::string& name, const autoscaler::RecordedTurn& turn, std::int32_t wanted,
+            const char* what) {
+  std::fprintf(stderr, "pilotlight: %s: at %lld ms: %s\n  recorded: %d (%s)\n  as one:   %d\n",
+               name.c_str(), static_cast<long long>(turn.logged.unix_ms), what,
+               turn.logged.desired(), std::string(to_string(turn.logged.decision.reason)).c_str(),
+               wanted);
+  return kExitDifferent;
+}
+
+/// A run of several processes, as one of them would have taken it.
+int decide_as_one(const std::string& file, bool check) {
+  std::ifstream in(file);
+  const auto recordings = autoscaler::read_recording(in, file);
+  if (!recordings) {
+    for (const std::string& problem : recordings.error()) {
+      std::fprintf(stderr, "pilotlight: %s\n", problem.c_str());
+    }
+    return kExitConfig;
+  }
+  for (const auto& [name, recording] : *recordings) {
+    const autoscaler::AsOne one = take_as_one(recording);
+    const auto& turns = recording.turns;
+    for (std::size_t i = 0; !check && i < turns.size(); ++i) {
+      std::printf("{\"ms\": %lld, \"recorded\": %d, \"as_one\": %d, \"returning\": %s}\n",
+                  static_cast<long long>(turns[i].logged.unix_ms), turns[i].logged.desired(),
+                  one.wanted[i], turns[i].returning ? "true" : "false");
+    }
+    if (!check) continue;
+    if (one.patient < turns.size()) {
+      return differs(name, turns[one.patient], one.wanted[one.patient],
+                     "replicas were taken away before the replay was complete");
+    }
+    if (one.agreed < turns.size()) {
+      return differs(name, turns[one.agreed], one.wanted[one.agreed],
+                     "the decision differs for more than a turn");
+    }
+    std::printf(
+        "%s: %zu turns of %zu processes agree, %zu of them a turn late, %zu held; seconds "
+        "differ by at most %.6f\n",
+        name.c_str(), turns.size(), one.processes, one.different, one.held,
+        recording.largest_difference);
+  }
+  return 0;
 }
 
 /// Every decision of such a file; each has its state with it, so that none depends on another.
@@ -94,7 +148,11 @@ int decide_again(const std::string& file, bool check) {
 }  // namespace
 
 int decide_file(const std::string& file, bool check) {
-  if (is_decision_file(file)) return decide_again(file, check);
+  switch (written(file)) {
+    case Written::decisions: return decide_again(file, check);
+    case Written::recording: return decide_as_one(file, check);
+    case Written::run: break;
+  }
   std::ifstream in(file);
   if (!in) {
     std::fprintf(stderr, "pilotlight: %s: got %s, expected a file of JSON lines\n", file.c_str(),

@@ -50,6 +50,7 @@ void Reporter::connect(Executor executor, asio::ip::tcp::endpoint autoscaler,
   hello.address = identity_.address;
   hello.epoch = epoch_;
   hello.token = identity_.token;
+  hello.capabilities = wire::kReplay;
   client_ =
       std::make_unique<wire::Client>(executor, clock_, autoscaler, std::move(hello), *this, random);
 }
@@ -112,8 +113,12 @@ void Reporter::report(TimePoint now) {
   wire::Waiting waiting;
   waiting.queued = static_cast<std::uint32_t>(admission_.waiting());
   waiting.oldest_wait_us = microseconds(admission_.oldest_wait(now));
-  client_->put_stats(wire::make_stats(identity_.revision, epoch_, meter_.snapshot(now), waiting,
-                                      identity_.capacity));
+  const LoadSnapshot load = meter_.snapshot(now);
+  wire::Stats stats =
+      wire::make_stats(identity_.revision, epoch_, load, waiting, identity_.capacity);
+  history_.record(load, waiting.oldest_wait_us);
+  if (client_->wants_history()) client_->put_history(wire::make_history(stats, history_));
+  client_->put_stats(std::move(stats));
 }
 
 void Reporter::publish(TimePoint now) {

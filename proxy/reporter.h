@@ -7,6 +7,7 @@
 #include "common/flow/drain.h"
 #include "common/stats/concurrency_meter.h"
 #include "common/stats/knative_stat.h"
+#include "common/stats/load_history.h"
 #include "common/wire/client.h"
 
 namespace pilotlight::proxy {
@@ -19,8 +20,8 @@ class FenceListener {
 };
 
 /// Tells the autoscaler how this replica is: READY and NOT_READY at once, STATS every report
-/// period, and what Knative's autoscaler would scrape, renewed every second. Lives on the data
-/// shard.
+/// period, its HISTORY to an autoscaler that is new, and what Knative's autoscaler would scrape,
+/// renewed every second. Lives on the data shard.
 class Reporter final : public wire::ClientListener {
  public:
   struct Identity {
@@ -76,6 +77,7 @@ class Reporter final : public wire::ClientListener {
   std::unique_ptr<Timer> timer_;
   KnativeStat stat_;  // of the last second
   LoadSnapshot published_;
+  LoadHistory history_;  // of what was reported
   wire::Ready ready_;
   wire::NotReady not_ready_;
   wire::NotReady draining_;

@@ -47,6 +47,7 @@ struct Client::State {
   Link* link = nullptr;  // the connection at hand, in the frame of connect_once()
   std::optional<Welcome> welcome;
   std::optional<tcp::endpoint> leader;  // where the last GOAWAY sent us
+  std::optional<std::uint64_t> told;  // the server epoch that has had our HISTORY
   std::string last_reason;
   bool connected = false;
   bool closed = false;
@@ -94,6 +95,10 @@ Task<> Client::State::connect_once(tcp::endpoint to) {
   link = &here;
   co_await here.run(to);
   link = nullptr;
+  if (outbox.replaying()) {
+    outbox.drop_replay();
+    told.reset();
+  }
   const bool was_connected = std::exchange(connected, false);
   if (closed) {
     if (was_connected) listener.disconnected("closed");
@@ -156,6 +161,23 @@ void Client::put_stats(Stats stats) {
   const RevisionKey revision = stats.revision;
   state_->outbox.put(revision, std::move(stats));
   if (state_->link != nullptr) state_->link->wake();
+}
+
+bool Client::wants_history() const noexcept {
+  const State& s = *state_;
+  return s.connected && (s.hello.capabilities & s.welcome->capabilities & kReplay) != 0 &&
+         s.told != s.welcome->server_epoch;
+}
+
+void Client::put_history(std::vector<Frame> frames) {
+  State& s = *state_;
+  if (!s.connected || s.link == nullptr) return;
+  HistoryEnd end;
+  end.epoch = s.hello.epoch;
+  frames.emplace_back(end);
+  s.told = s.welcome->server_epoch;
+  s.outbox.replay(std::move(frames));
+  s.link->wake();
 }
 
 bool Client::connected() const noexcept { return state_->connected; }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <random>
 #include <string_view>
+#include <vector>
 
 #include <boost/asio/ip/tcp.hpp>
 
@@ -64,6 +65,14 @@ class Client {
 
   /// Replaces the unsent STATS of that revision. Kept for the next connection when there is none.
   void put_stats(Stats stats);
+
+  /// Whether the server of this connection asks for HISTORY and has not had ours: its epoch is new
+  /// to us. Tell it before the next STATS.
+  [[nodiscard]] bool wants_history() const noexcept;
+
+  /// Queues all that is to be replayed, and HISTORY_END after it. Goes out behind urgent frames and
+  /// before STATS; what a broken connection did not take is wanted again.
+  void put_history(std::vector<Frame> frames);
 
   [[nodiscard]] bool connected() const noexcept;
 

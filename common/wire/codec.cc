@@ -206,6 +206,8 @@ Result<Frame> decode(std::span<const std::byte> bytes) {
     case FrameType::hello: return read<Hello>(payload);
     case FrameType::welcome: return read<Welcome>(payload);
     case FrameType::stats: return read<Stats>(payload);
+    case FrameType::history: return read<History>(payload);
+    case FrameType::history_end: return read<HistoryEnd>(payload);
     case FrameType::poke: return read<Poke>(payload);
     case FrameType::ready: return read<Ready>(payload);
     case FrameType::not_ready: return read<NotReady>(payload);
@@ -216,9 +218,8 @@ Result<Frame> decode(std::span<const std::byte> bytes) {
     case FrameType::pong: return read<Pong>(payload);
     case FrameType::goaway: return read<Goaway>(payload);
     case FrameType::error: return read<Error>(payload);
+    case FrameType::checkpoint: return read<Checkpoint>(payload);
     case FrameType::woken: return read<Woken>(payload);
-    case FrameType::history:
-    case FrameType::history_end:
     case FrameType::lease:
     case FrameType::lease_return: break;
   }

@@ -6,6 +6,8 @@ namespace {
 constexpr FrameType type(const Hello&) { return FrameType::hello; }
 constexpr FrameType type(const Welcome&) { return FrameType::welcome; }
 constexpr FrameType type(const Stats&) { return FrameType::stats; }
+constexpr FrameType type(const History&) { return FrameType::history; }
+constexpr FrameType type(const HistoryEnd&) { return FrameType::history_end; }
 constexpr FrameType type(const Poke&) { return FrameType::poke; }
 constexpr FrameType type(const Ready&) { return FrameType::ready; }
 constexpr FrameType type(const NotReady&) { return FrameType::not_ready; }
@@ -16,6 +18,7 @@ constexpr FrameType type(const Ping&) { return FrameType::ping; }
 constexpr FrameType type(const Pong&) { return FrameType::pong; }
 constexpr FrameType type(const Goaway&) { return FrameType::goaway; }
 constexpr FrameType type(const Error&) { return FrameType::error; }
+constexpr FrameType type(const Checkpoint&) { return FrameType::checkpoint; }
 constexpr FrameType type(const Woken&) { return FrameType::woken; }
 
 }  // namespace
@@ -43,6 +46,7 @@ std::string_view name_of(FrameType type) noexcept {
     case FrameType::pong: return "PONG";
     case FrameType::goaway: return "GOAWAY";
     case FrameType::error: return "ERROR";
+    case FrameType::checkpoint: return "CHECKPOINT";
     case FrameType::woken: return "WOKEN";
   }
   return "?";

@@ -26,8 +26,8 @@ enum class FrameType : std::uint8_t {
   hello = 1,
   welcome = 2,
   stats = 3,
-  history = 4,      ///< Reserved.
-  history_end = 5,  ///< Reserved.
+  history = 4,
+  history_end = 5,
   poke = 6,
   ready = 7,
   not_ready = 8,
@@ -40,7 +40,14 @@ enum class FrameType : std::uint8_t {
   pong = 15,
   goaway = 16,
   error = 17,
+  checkpoint = 18,
   woken = 19,
+};
+
+/// Bits of HELLO and WELCOME.
+enum Capability : std::uint64_t {
+  /// HELLO: the sender replays its HISTORY when it is asked to. WELCOME: it is asked to.
+  kReplay = 1,
 };
 
 enum class Role : std::uint8_t { sidecar = 1, activator = 2 };
@@ -57,7 +64,7 @@ struct RevisionKey {
 struct Hello {
   std::uint16_t version_min = kVersion;
   std::uint16_t version_max = kVersion;
-  std::uint64_t capabilities = 0;  ///< Bits; none is defined yet.
+  std::uint64_t capabilities = 0;  ///< Bits of Capability.
   Role role = Role::sidecar;
   RevisionKey revision;     ///< A sidecar's own; both parts empty for an activator.
   std::string replica;      ///< Sidecar: Pod name. Activator: a name unique among activators.
@@ -70,7 +77,7 @@ struct Hello {
 
 struct Welcome {
   std::uint16_t version = kVersion;
-  std::uint64_t capabilities = 0;
+  std::uint64_t capabilities = 0;      ///< Bits of Capability.
   std::uint32_t report_period_ms = 0;  ///< How often to send STATS, for each revision.
   std::uint64_t server_epoch = 0;
 
@@ -88,6 +95,68 @@ struct Stats {
   LoadSnapshot load;
 
   friend bool operator==(const Stats&, const Stats&) = default;
+};
+
+/// A second of one sender's load: common/stats/load_history.h.
+struct HistoryBucket {
+  std::uint16_t age = 0;  ///< Seconds before the one in which the frame's `until` was taken.
+  std::uint64_t concurrency_us = 0;
+  std::uint64_t proxied_concurrency_us = 0;
+  std::uint64_t arrivals_u = 0;  ///< Millionths.
+  std::uint64_t proxied_arrivals_u = 0;
+  std::uint64_t longest_wait_us = 0;
+
+  friend bool operator==(const HistoryBucket&, const HistoryBucket&) = default;
+};
+
+/// What one sender has measured of a revision before it met this server. A bucket is known by the
+/// sender's epoch and its second, and replaces one that came before: nothing adds up. Seconds
+/// without load are left out. make_history() (common/wire/report.h) cuts it into frames.
+struct History {
+  static constexpr std::uint16_t kOldest = 600;
+
+  Stats until;  ///< Where the buckets end, and from where on STATS count.
+  std::vector<HistoryBucket> buckets;
+
+  friend bool operator==(const History&, const History&) = default;
+};
+
+/// All that this sender has, of every revision, has been said.
+struct HistoryEnd {
+  std::uint64_t epoch = 0;  ///< The sender's.
+
+  friend bool operator==(const HistoryEnd&, const HistoryEnd&) = default;
+};
+
+/// What the decider remembers of a revision beside its windows. The autoscaler gives it to every
+/// activator whenever it changes; they keep it, and give it back with their HISTORY to a server
+/// that is new to them. Instants travel as ages: how long before `at_us` they were.
+struct Checkpoint {
+  static constexpr std::uint64_t kNever = ~std::uint64_t{0};  ///< The age of what has not been.
+
+  /// The most replicas wanted in an earlier decision, of scale-down-delay.
+  struct Wanted {
+    std::uint32_t slots_ago = 0;  ///< Slots of 2 s before the one that `at_us` is in.
+    std::uint32_t replicas = 0;
+
+    friend bool operator==(const Wanted&, const Wanted&) = default;
+  };
+
+  RevisionKey revision;
+  std::uint64_t server_epoch = 0;  ///< Of the server that took it.
+  std::uint64_t at_us = 0;         ///< By that server's clock.
+  std::uint64_t held_us = 0;       ///< How long the activator has had it; 0 from the server.
+  std::uint64_t panic_us = kNever;
+  std::uint32_t max_panic = 0;
+  bool initial_reached = false;
+  std::uint64_t initial_ready_us = kNever;
+  std::uint64_t activating_us = kNever;
+  std::uint64_t active_us = kNever;
+  std::uint64_t idle_us = kNever;
+  std::uint64_t proxied_us = kNever;
+  std::vector<Wanted> delayed;
+
+  friend bool operator==(const Checkpoint&, const Checkpoint&) = default;
 };
 
 /// "Somebody waits and nothing runs": sent when an activator's parked requests of a revision go
@@ -224,8 +293,8 @@ struct Error {
   friend bool operator==(const Error&, const Error&) = default;
 };
 
-using Frame = std::variant<Hello, Welcome, Stats, Poke, Ready, NotReady, Endpoints, Drain, Drained,
-                           Ping, Pong, Goaway, Error, Woken>;
+using Frame = std::variant<Hello, Welcome, Stats, History, HistoryEnd, Poke, Ready, NotReady,
+                           Endpoints, Drain, Drained, Ping, Pong, Goaway, Error, Checkpoint, Woken>;
 
 [[nodiscard]] FrameType type_of(const Frame& frame) noexcept;
 

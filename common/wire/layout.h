@@ -64,6 +64,47 @@ void layout(Io& io, F& f) {
   for (auto& refused : f.load.refusals) io.integer(refused);
 }
 
+template <class Io, class B>
+void bucket_layout(Io& io, B& bucket) {
+  io.integer(bucket.age);
+  io.integer(bucket.concurrency_us);
+  io.integer(bucket.proxied_concurrency_us);
+  io.integer(bucket.arrivals_u);
+  io.integer(bucket.proxied_arrivals_u);
+  io.integer(bucket.longest_wait_us);
+}
+
+template <class Io, Either<History> F>
+void layout(Io& io, F& f) {
+  layout(io, f.until);
+  io.list(f.buckets, [](Io& each, auto& bucket) { bucket_layout(each, bucket); });
+}
+
+template <class Io, Either<HistoryEnd> F>
+void layout(Io& io, F& f) {
+  io.integer(f.epoch);
+}
+
+template <class Io, Either<Checkpoint> F>
+void layout(Io& io, F& f) {
+  key_layout(io, f.revision);
+  io.integer(f.server_epoch);
+  io.integer(f.at_us);
+  io.integer(f.held_us);
+  io.integer(f.panic_us);
+  io.integer(f.max_panic);
+  io.flag(f.initial_reached);
+  io.integer(f.initial_ready_us);
+  io.integer(f.activating_us);
+  io.integer(f.active_us);
+  io.integer(f.idle_us);
+  io.integer(f.proxied_us);
+  io.list(f.delayed, [](Io& each, auto& wanted) {
+    each.integer(wanted.slots_ago);
+    each.integer(wanted.replicas);
+  });
+}
+
 template <class Io, Either<Poke> F>
 void layout(Io& io, F& f) {
   key_layout(io, f.revision);

@@ -12,8 +12,14 @@ bool Outbox::push(Frame frame) {
   return true;
 }
 
+void Outbox::replay(std::vector<Frame> frames) {
+  replay_ = std::move(frames);
+  next_replayed_ = 0;
+}
+
 void Outbox::put(const RevisionKey& revision, Frame frame) {
-  const auto [place, added] = latest_.insert_or_assign(revision, std::move(frame));
+  const FrameType type = type_of(frame);
+  const auto [place, added] = latest_.insert_or_assign(Place(type, revision), std::move(frame));
   if (added) turns_.push_back(place->first);
 }
 
@@ -21,6 +27,11 @@ Frame Outbox::pop() {
   if (!urgent_.empty()) {
     Frame frame = std::move(urgent_.front());
     urgent_.pop_front();
+    return frame;
+  }
+  if (replaying()) {
+    Frame frame = std::move(replay_[next_replayed_++]);
+    if (!replaying()) drop_replay();  // its memory too
     return frame;
   }
   auto node = latest_.extract(turns_.front());

@@ -34,9 +34,12 @@ auto process_of(const Hello& hello) {
 /// Whether that role may send that frame, once it has said HELLO.
 bool may_send(Role role, FrameType type) noexcept {
   switch (type) {
-    case FrameType::stats: return true;
+    case FrameType::stats:
+    case FrameType::history:
+    case FrameType::history_end: return true;
     case FrameType::ready:
     case FrameType::not_ready: return role == Role::sidecar;
+    case FrameType::checkpoint:
     case FrameType::poke:
     case FrameType::woken:
     case FrameType::drained: return role == Role::activator;
@@ -98,10 +101,13 @@ class Server::State::Connection final : public Peer {
   }
 
   void put_endpoints(Endpoints endpoints) override {
-    if (!link_.open()) return;
     const RevisionKey revision = endpoints.revision;
-    outbox_.put(revision, std::move(endpoints));
-    link_.wake();
+    put(revision, std::move(endpoints));
+  }
+
+  void put_checkpoint(Checkpoint checkpoint) override {
+    const RevisionKey revision = checkpoint.revision;
+    put(revision, std::move(checkpoint));
   }
 
   void close(ErrorCause cause, std::string_view text) override {
@@ -138,6 +144,12 @@ class Server::State::Connection final : public Peer {
   }
 
  private:
+  void put(const RevisionKey& revision, Frame frame) {
+    if (!link_.open()) return;
+    outbox_.put(revision, std::move(frame));
+    link_.wake();
+  }
+
   void on_frame(Frame frame) {
     ++server_.counts.frames;
     if (!joined_) {
@@ -196,6 +208,7 @@ std::string Server::State::greet(Connection& connection, const Hello& hello, Err
     newest.erase(place);
   }
   Welcome welcome;
+  welcome.capabilities = kReplay;
   const bool crowded = hello.role == Role::sidecar && newest.size() >= options.crowd;
   welcome.report_period_ms = crowded ? options.crowd_report_period_ms : options.report_period_ms;
   welcome.server_epoch = options.epoch;

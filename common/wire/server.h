@@ -30,6 +30,9 @@ class Peer {
   /// urgent frames.
   virtual void put_endpoints(Endpoints endpoints) = 0;
 
+  /// Queues what the decider remembers, likewise.
+  virtual void put_checkpoint(Checkpoint checkpoint) = 0;
+
   /// Ends the connection soon, after what is queued and an ERROR; left() follows.
   virtual void close(ErrorCause cause, std::string_view text) = 0;
 };
@@ -42,7 +45,8 @@ class ServerListener {
   virtual void joined(Peer& peer) = 0;
 
   /// Any frame but HELLO, PING, PONG and ERROR. What a role may not send was refused before:
-  /// STATS from both, READY and NOT_READY from sidecars, POKE and DRAINED from activators.
+  /// STATS, HISTORY and HISTORY_END from both, READY and NOT_READY from sidecars, POKE, DRAINED and
+  /// CHECKPOINT from activators.
   virtual void received(Peer& peer, const Frame& frame) = 0;
 
   /// The peer's connection has ended. `replaced`: a newer connection of the same process took its

@@ -59,8 +59,9 @@ class ControlTest : public ::testing::Test,
     EXPECT_TRUE(until([&] { return stopped; }));
     shard_.run_for(1ms);
   }
-  Task<> stop_server(bool& stopped) {
-    co_await server_.stop();
+  Task<> stop_server(bool& stopped) { return stop(server_, stopped); }
+  static Task<> stop(wire::Server& server, bool& stopped) {
+    co_await server.stop();
     stopped = true;
   }
 
@@ -141,6 +142,7 @@ class ControlTest : public ::testing::Test,
     hello.replica = "activator";
     hello.epoch = 5;
     hello.token = "t";
+    hello.capabilities = wire::kReplay;
     return hello;
   }();
   wire::ServerOptions options_ = [] {
@@ -236,6 +238,49 @@ TEST_F(ControlTest, StatsGoOutEveryPeriodAndPokesAgainAfterAReconnect) {
   ASSERT_TRUE(until([&] { return count<wire::Poke>() >= 1; }));
   interruption.raise(Cause::left);
   ASSERT_TRUE(until([&] { return outcome.ended; }));
+}
+
+TEST_F(ControlTest, ANewAutoscalerIsToldWhatTheOneBeforeKnew) {
+  control_.deployments().applied(deployment("iris"));
+  control_.deployments().synced();
+  ASSERT_TRUE(until([&] { return count<wire::HistoryEnd>() == 1; }));
+  ASSERT_TRUE(until([&] { return find("iris.default.x") != nullptr; }));
+  Interruption interruption;
+  Event release(shard_.clock);
+  Outcome outcome;
+  shard_.scope.spawn(visit(find("iris.default.x"), interruption, outcome, release));
+  ASSERT_TRUE(until([&] { return last<wire::Stats>() && last<wire::Stats>()->queued == 1; }));
+  wire::Checkpoint checkpoint;
+  checkpoint.revision = wire::RevisionKey{"default", "iris-00001"};
+  checkpoint.max_panic = 7;
+  peer_->put_checkpoint(checkpoint);
+  const std::size_t before = count<wire::Stats>();
+  ASSERT_TRUE(until([&] { return count<wire::Stats>() >= before + 3; }));
+  EXPECT_EQ(count<wire::HistoryEnd>(), 1u) << "this one knows";
+  EXPECT_EQ(count<wire::History>(), 0u) << "there was no load before it";
+
+  bool stopped = false;
+  shard_.scope.spawn(stop_server(stopped));
+  ASSERT_TRUE(until([&] { return stopped; }));
+  frames_.clear();
+  options_.epoch = 10;
+  wire::Server next(shard_.loop.get_executor(), shard_.clock, options_, *this);
+  ASSERT_TRUE(next.listen(where_).has_value());
+  ASSERT_TRUE(until([&] { return count<wire::HistoryEnd>() == 1; }));
+  ASSERT_EQ(count<wire::History>(), 1u);
+  EXPECT_EQ(last<wire::History>()->until.load.arrivals, 1u);
+  ASSERT_FALSE(last<wire::History>()->buckets.empty());
+  EXPECT_GT(last<wire::History>()->buckets.back().concurrency_us, 0u);
+  ASSERT_EQ(count<wire::Checkpoint>(), 1u);
+  EXPECT_EQ(last<wire::Checkpoint>()->max_panic, 7u);
+  EXPECT_GT(last<wire::Checkpoint>()->held_us, 0u);
+
+  interruption.raise(Cause::left);
+  ASSERT_TRUE(until([&] { return outcome.ended; }));
+  client_.close();
+  stopped = false;
+  shard_.scope.spawn(stop(next, stopped));
+  ASSERT_TRUE(until([&] { return stopped; }));
 }
 
 TEST_F(ControlTest, WhatWasSaidBeforeTheDeploymentIsRemembered) {

@@ -33,6 +33,7 @@ class FakePeer final : public wire::Peer {
   [[nodiscard]] const wire::Hello& hello() const noexcept override { return hello_; }
   void send(wire::Frame frame) override { sent.push_back(std::move(frame)); }
   void put_endpoints(wire::Endpoints set) override { endpoints.push_back(std::move(set)); }
+  void put_checkpoint(wire::Checkpoint kept) override { checkpoints.push_back(std::move(kept)); }
   void close(wire::ErrorCause /*cause*/, std::string_view /*text*/) override { closed = true; }
 
   template <class T>
@@ -54,6 +55,7 @@ class FakePeer final : public wire::Peer {
 
   std::vector<wire::Frame> sent;
   std::vector<wire::Endpoints> endpoints;
+  std::vector<wire::Checkpoint> checkpoints;
   bool closed = false;
 
  private:

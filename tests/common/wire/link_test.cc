@@ -272,6 +272,56 @@ TEST_F(WireLink, TheClientComesBackWhenTheServerReturns) {
   EXPECT_EQ(client.welcome()->server_epoch, 43U);
 }
 
+TEST_F(WireLink, HistoryIsToldOnceToEachServerThatIsNew) {
+  Owner& owner = owners.emplace_back();
+  Hello say = hello(Role::sidecar, "r1", 7);
+  say.capabilities = kReplay;
+  Client& client = connect(say, owner);
+  EXPECT_FALSE(client.wants_history()) << "not connected yet";
+  int wanted = 0;
+  owner.on_connected = [&client, &wanted] {
+    if (!client.wants_history()) return;
+    ++wanted;
+    client.put_history({History()});
+    EXPECT_FALSE(client.wants_history());
+    client.send(Ready());
+  };
+  ASSERT_TRUE(run_until([this] { return desk.frames.size() == 3; }));
+  EXPECT_TRUE(std::holds_alternative<Ready>(desk.frames[0])) << "urgent ones do not wait for it";
+  EXPECT_TRUE(std::holds_alternative<History>(desk.frames[1]));
+  EXPECT_EQ(std::get<HistoryEnd>(desk.frames[2]).epoch, 7U);
+
+  desk.peers.front()->close(ErrorCause::silent, "a blip");
+  ASSERT_TRUE(run_until([&owner] { return owner.welcomes.size() == 2; }));
+  EXPECT_EQ(wanted, 1) << "this server has it";
+  scope.spawn(server->stop());
+  ASSERT_TRUE(run_until([this] { return scope.size() == 1; }));
+  ServerOptions options;
+  options.token = "secret";
+  options.epoch = 43;
+  server.emplace(loop.get_executor(), clock, options, desk);
+  ASSERT_TRUE(server->listen(where).has_value());
+  ASSERT_TRUE(run_until([&owner] { return owner.welcomes.size() == 3; }));
+  EXPECT_EQ(wanted, 2);
+}
+
+TEST_F(WireLink, APeerThatReplaysNothingIsNotAskedTo) {
+  Owner& owner = owners.emplace_back();
+  Client& client = connect(hello(Role::activator, "a", 7), owner);
+  ASSERT_TRUE(run_until([&owner] { return owner.welcomes.size() == 1; }));
+  EXPECT_EQ(owner.welcomes.front().capabilities, kReplay);
+  EXPECT_FALSE(client.wants_history()) << "its HELLO did not say that it would";
+}
+
+TEST_F(WireLink, CheckpointsAndEndpointsOfARevisionBothArrive) {
+  Owner& owner = owners.emplace_back();
+  connect(hello(Role::activator, "a", 7), owner);
+  ASSERT_TRUE(run_until([this] { return desk.peers.size() == 1; }));
+  desk.peers.front()->put_endpoints(Endpoints());
+  desk.peers.front()->put_checkpoint(Checkpoint());
+  EXPECT_TRUE(run_until([&owner] { return owner.frames.size() == 2; }));
+}
+
 TEST_F(WireLink, EndpointsReplaceUnsentOnesOfTheRevision) {
   Owner& owner = owners.emplace_back();
   connect(hello(Role::activator, "a", 7), owner);

@@ -64,6 +64,35 @@ TEST(Outbox, TakesInPiecesSoThatUrgentFramesOvertake) {
   EXPECT_TRUE(read_all(outbox.take()).front() == ping(1));
 }
 
+TEST(Outbox, AReplayGoesBetweenUrgentAndReplaceableFrames) {
+  Outbox outbox;
+  outbox.put(RevisionKey{"", "a"}, stats_of("a", 1));
+  History history;
+  history.until = stats_of("a", 0);
+  outbox.replay({history, HistoryEnd()});
+  ASSERT_TRUE(outbox.push(ping(1)));
+  EXPECT_TRUE(outbox.replaying());
+  const std::vector<Frame> expected = {ping(1), history, HistoryEnd(), stats_of("a", 1)};
+  EXPECT_TRUE(read_all(outbox.take()) == expected);
+  EXPECT_FALSE(outbox.replaying());
+  outbox.replay({history});
+  outbox.drop_replay();
+  EXPECT_TRUE(outbox.empty());
+}
+
+TEST(Outbox, FramesOfDifferentTypesDoNotReplaceEachOther) {
+  Outbox outbox;
+  Endpoints endpoints;
+  endpoints.generation = 1;
+  Checkpoint checkpoint;
+  outbox.put(RevisionKey(), checkpoint);
+  outbox.put(RevisionKey(), endpoints);
+  checkpoint.max_panic = 3;
+  outbox.put(RevisionKey(), checkpoint);
+  const std::vector<Frame> expected = {checkpoint, endpoints};
+  EXPECT_TRUE(read_all(outbox.take()) == expected);
+}
+
 TEST(Outbox, DropsAFrameThatCannotBeEncodedAndGoesOn) {
   Outbox outbox;
   Error error;

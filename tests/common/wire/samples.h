@@ -95,8 +95,32 @@ inline std::vector<Frame> sample_frames() {
   woken.answered = true;
   woken.cause = RefusalCause::client_left;
   woken.waited_us = 2'030'000;
-  return {hello, welcome, stats, poke, ready,  not_ready, endpoints,
-          drain, drained, ping,  pong, goaway, error,     woken};
+  History history;
+  history.until = stats;
+  history.buckets.resize(2);
+  history.buckets[0].age = 600;
+  history.buckets[0].concurrency_us = 1'500'000;
+  history.buckets[0].proxied_concurrency_us = 500'000;
+  history.buckets[0].arrivals_u = 2'000'000;
+  history.buckets[0].proxied_arrivals_u = 1;
+  history.buckets[0].longest_wait_us = 250'000;
+  HistoryEnd history_end;
+  history_end.epoch = 6;
+  Checkpoint checkpoint;
+  checkpoint.revision = sample_revision();
+  checkpoint.server_epoch = 9;
+  checkpoint.at_us = 77'000'000;
+  checkpoint.held_us = 5'000;
+  checkpoint.panic_us = 4'000'000;
+  checkpoint.max_panic = 8;
+  checkpoint.initial_reached = true;
+  checkpoint.initial_ready_us = 1;
+  checkpoint.active_us = 60'000'000;
+  checkpoint.idle_us = 0;
+  checkpoint.proxied_us = 61'000'000;
+  checkpoint.delayed = {{3, 7}, {0, 5}};
+  return {hello, welcome, stats, history, history_end, poke,  ready,      not_ready, endpoints,
+          drain, drained, ping,  pong,    goaway,      error, checkpoint, woken};
 }
 
 }  // namespace pilotlight::wire

@@ -1,0 +1,122 @@
+// Loop's other half: how a process that has just begun comes to know what the one before it knew.
+
+#include "autoscaler/checkpoint.h"
+#include "autoscaler/loop.h"
+#include "autoscaler/recording.h"
+#include "common/base/log.h"
+
+namespace pilotlight::autoscaler {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A client tries again every second, so whoever lives has come by then.
+constexpr Duration kSendersTime = 2s;
+
+}  // namespace
+
+/// There was a process before this one: the subject waits for what it knew.
+void Loop::await_return(Subject& subject, TimePoint now) {
+  Subject::Return& awaited = subject.returning.emplace();
+  awaited.until = now + subject.policy.stable_window;
+  // A Deployment that nobody has scaled yet has nothing to protect, and a sleeping one may wake.
+  if (subject.view.generation <= 1) return;
+  subject.state.initial_reached = true;
+  if (subject.view.replicas == 0) return;
+  subject.state.hold_until = awaited.until;
+  subject.collector.await_history();
+}
+
+void Loop::take_early(Subject& subject) {
+  for (EarlyHistory::Told& told : early_.take(subject.view.key)) {
+    subject.collector.history(told.source, told.history, told.at);
+    if (told.ended) subject.collector.history_end(told.source);
+    if (told.gone) subject.collector.lost(told.source, told.at);
+  }
+  if (subject.returning) subject.returning->checkpoint = early_.take_checkpoint(subject.view.key);
+}
+
+void Loop::settle_return(Subject& subject, TimePoint now) {
+  if (!subject.returning) return;
+  const bool senders = subject.collector.senders_known() || now >= started_ + kSendersTime;
+  const bool told = registry_.all_replayed(subject.view.key) && senders && !early_.overflowed();
+  if (!told && now < subject.returning->until) return;
+  subject.collector.begin();
+  if (told) {
+    const auto& kept = subject.returning->checkpoint;
+    if (kept && !subject.returning->woken) subject.state = restore(kept->frame, kept->taken);
+    subject.state.hold_until.reset();
+  }
+  log_info("replayed", {{"namespace", subject.view.key.name_space},
+                        {"revision", subject.view.key.revision},
+                        {"complete", told},
+                        {"checkpoint", subject.returning->checkpoint.has_value()}});
+  subject.returning.reset();
+}
+
+/// Leaves with the activators what a successor would have to know. A process that does not know it
+/// itself yet has nothing better than what they have.
+void Loop::leave_checkpoint(Subject& subject, TimePoint now) {
+  if (subject.returning) return;
+  DeciderState state = subject.state;
+  state.hold_until.reset();
+  if (subject.left == state) return;
+  subject.left = std::move(state);
+  registry_.put_checkpoint(make_checkpoint(subject.view.key, epoch_, *subject.left, now));
+}
+
+void Loop::record_seconds(Subject& subject) {
+  subject.collector.watch([this, key = subject.view.key](TimeWindow::Second second, double demand) {
+    recording_->append(second_line(key, epoch_, second, demand));
+  });
+}
+
+void Loop::record_turn(const Subject& subject, const LoggedDecision& logged) {
+  const WindowShape shape = shape_of(subject.view.policy);
+  RecordedTurn turn;
+  turn.logged = logged;
+  turn.epoch = epoch_;
+  turn.closed = subject.collector.newest();
+  turn.panic_seconds = shape.panic_seconds;
+  turn.averaging = shape.averaging;
+  turn.returning = subject.returning.has_value();
+  recording_->append(turn_line(subject.view.key, subject.view.service, turn));
+}
+
+void Loop::history(wire::Peer& peer, const wire::History& frame) {
+  const wire::Hello& hello = peer.hello();
+  const wire::RevisionKey& revision = frame.until.revision;
+  if (frame.until.epoch != hello.epoch) return;
+  if (hello.role == wire::Role::sidecar && revision != hello.revision) return;
+  const auto found = subjects_.find(revision);
+  if (found != subjects_.end()) {
+    found->second->collector.history(source_of(hello), frame, clock_.now());
+  } else if (!deployments_known_) {
+    early_.keep(source_of(hello), frame, clock_.now());
+  }
+}
+
+void Loop::history_end(wire::Peer& peer, const wire::HistoryEnd& frame) {
+  const wire::Hello& hello = peer.hello();
+  if (frame.epoch != hello.epoch) return;
+  const SourceId source = source_of(hello);
+  for (auto& [key, subject] : subjects_) subject->collector.history_end(source);
+  early_.end(source);
+  registry_.replayed(peer);
+}
+
+void Loop::checkpoint(const wire::Checkpoint& frame) {
+  KeptCheckpoint kept;
+  kept.frame = frame;
+  kept.taken = taken_at(frame, clock_.now());
+  const auto found = subjects_.find(frame.revision);
+  if (found == subjects_.end()) {
+    if (!deployments_known_) early_.keep(kept);
+    return;
+  }
+  auto& awaited = found->second->returning;
+  if (!awaited) return;
+  if (!awaited->checkpoint || awaited->checkpoint->taken < kept.taken) awaited->checkpoint = kept;
+}
+
+}  // namespace pilotlight::autoscaler

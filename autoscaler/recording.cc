@@ -1,0 +1,71 @@
+#include "autoscaler/recording.h"
+
+#include <algorithm>
+#include <set>
+
+namespace pilotlight::autoscaler {
+namespace {
+
+double average(const Recording& recording, std::int64_t length, Averaging averaging,
+               TimeWindow::Second until) {
+  TimeWindow window(length, averaging);
+  std::int64_t zeros = 0;
+  for (const auto& [second, demand] : recording.demand) {  // as Collector closes them
+    if (second > until) break;
+    zeros = demand > 0 ? 0 : zeros + 1;
+    if (zeros >= length) window = TimeWindow(length, averaging);
+    if (demand > 0 || window.last()) window.record(second, demand);
+  }
+  return window.average(until);
+}
+
+/// Whether `count` is among the numbers of the turns around `at`.
+bool is_near(const std::vector<std::int32_t>& counts, std::size_t at, std::int32_t count) {
+  const std::size_t last = std::min(at + 1, counts.size() - 1);
+  for (std::size_t i = at == 0 ? 0 : at - 1; i <= last; ++i) {
+    if (counts[i] == count) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+AsOne take_as_one(const Recording& recording) {
+  AsOne out;
+  std::set<std::uint64_t> epochs;
+  std::vector<std::int32_t> recorded;
+  DeciderState state;
+  for (const RecordedTurn& turn : recording.turns) {
+    const LoggedDecision& logged = turn.logged;
+    if (epochs.empty()) state = logged.before;
+    epochs.insert(turn.epoch);
+    recorded.push_back(logged.desired());
+    if (turn.returning) {
+      ++out.held;
+      out.wanted.push_back(logged.from());
+      continue;
+    }
+    Observation seen = logged.seen;
+    if (!seen.signals.empty()) {  // the metric; other signals have windows of their own
+      Signal& metric = seen.signals.front();
+      const std::int64_t stable =
+          std::chrono::duration_cast<std::chrono::seconds>(logged.policy.stable_window).count();
+      metric.stable = average(recording, stable, turn.averaging, turn.closed);
+      metric.panic = average(recording, turn.panic_seconds, turn.averaging, turn.closed);
+    }
+    const Decision decision = decide(seen, logged.policy, state, logged.at);
+    out.wanted.push_back(decision.desired.value_or(logged.from()));
+  }
+  out.processes = epochs.size();
+  out.agreed = out.patient = recorded.size();
+  for (std::size_t i = recorded.size(); i-- > 0;) {
+    const RecordedTurn& turn = recording.turns[i];
+    if (turn.returning && recorded[i] < turn.logged.from()) out.patient = i;
+    if (recorded[i] != out.wanted[i]) ++out.different;
+    const bool near = is_near(out.wanted, i, recorded[i]) && is_near(recorded, i, out.wanted[i]);
+    if (!near) out.agreed = i;
+  }
+  return out;
+}
+
+}  // namespace pilotlight::autoscaler

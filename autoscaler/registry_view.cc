@@ -1,0 +1,99 @@
+// Registry's other half: what can be asked of it.
+
+#include <algorithm>
+
+#include "autoscaler/registry.h"
+
+namespace pilotlight::autoscaler {
+namespace {
+
+std::uint64_t percentile(std::deque<std::uint64_t> values, std::size_t percent) {
+  if (values.empty()) return 0;
+  std::sort(values.begin(), values.end());
+  return values[(values.size() - 1) * percent / 100];
+}
+
+}  // namespace
+
+wire::Endpoints Registry::endpoints_of(const wire::RevisionKey& key, const Group& group) {
+  wire::Endpoints out;
+  out.revision = key;
+  out.server_epoch = server_epoch_;
+  out.generation = ++generation_;
+  out.complete = group.complete;
+  out.ready_p50_us = group.wake_p50_us;
+  out.ready_p95_us = group.wake_p95_us;
+  if (group.wake_p50_us == 0) {
+    out.ready_p50_us = percentile(group.ready_times_us, 50);
+    out.ready_p95_us = percentile(group.ready_times_us, 95);
+  }
+  for (const auto& [name, entry] : group.entries) {
+    if (entry.record.phase == ReplicaPhase::unready) continue;
+    wire::Replica& replica = out.replicas.emplace_back();
+    replica.name = name;
+    replica.address = entry.record.address;
+    replica.epoch = entry.record.epoch;
+    replica.capacity = entry.record.capacity;
+    replica.replica_class = entry.record.replica_class;
+    replica.state = entry.record.phase == ReplicaPhase::ready ? wire::ReplicaState::ready
+                                                              : wire::ReplicaState::draining;
+  }
+  return out;
+}
+
+const Registry::Group* Registry::group_of(const wire::RevisionKey& key) const {
+  const auto group = groups_.find(key);
+  return group == groups_.end() ? nullptr : &group->second;
+}
+
+std::int32_t Registry::ready_count(const wire::RevisionKey& key) const {
+  const Group* group = group_of(key);
+  if (group == nullptr) return 0;
+  return static_cast<std::int32_t>(std::count_if(
+      group->entries.begin(), group->entries.end(),
+      [](const auto& item) { return item.second.record.phase == ReplicaPhase::ready; }));
+}
+
+std::vector<ReplicaRecord> Registry::replicas(const wire::RevisionKey& key) const {
+  std::vector<ReplicaRecord> out;
+  const Group* group = group_of(key);
+  if (group == nullptr) return out;
+  for (const auto& [name, entry] : group->entries) out.push_back(entry.record);
+  return out;
+}
+
+bool Registry::has_sidecars(const wire::RevisionKey& key) const {
+  const Group* group = group_of(key);
+  return group != nullptr &&
+         std::any_of(group->entries.begin(), group->entries.end(),
+                     [](const auto& item) { return item.second.peer != nullptr; });
+}
+
+void Registry::replayed(const wire::Peer& peer) {
+  const auto activator = std::find_if(activators_.begin(), activators_.end(),
+                                      [&peer](const auto& item) { return item.first == &peer; });
+  if (activator != activators_.end()) activator->second = true;
+  if (Entry* entry = entry_of(peer, peer.hello().epoch)) entry->replayed = true;
+}
+
+bool Registry::has_replayed(const wire::Peer& peer) const {
+  const auto activator = std::find_if(activators_.begin(), activators_.end(),
+                                      [&peer](const auto& item) { return item.first == &peer; });
+  if (activator != activators_.end()) return activator->second;
+  const Group* group = group_of(peer.hello().revision);
+  if (group == nullptr) return false;
+  const auto entry = group->entries.find(peer.hello().replica);
+  return entry != group->entries.end() && entry->second.peer == &peer && entry->second.replayed;
+}
+
+bool Registry::all_replayed(const wire::RevisionKey& key) const {
+  const Group* group = group_of(key);
+  if (group == nullptr || !group->complete || activators_.empty()) return false;
+  const auto has = [](const auto& item) { return item.second; };
+  if (!std::all_of(activators_.begin(), activators_.end(), has)) return false;
+  return std::all_of(group->entries.begin(), group->entries.end(), [](const auto& item) {
+    return item.second.record.phase != ReplicaPhase::ready || item.second.replayed;
+  });
+}
+
+}  // namespace pilotlight::autoscaler
