@@ -78,7 +78,8 @@ pilotlight::config::Problems check(const Raw& raw, pilotlight::controller::Optio
   if (access) {
     options.kube = *access;
   } else {
-    problems.insert(problems.end(), access.error().begin(), access.error().end());
+    const config::Problems more = access.error();
+    problems.insert(problems.end(), more.begin(), more.end());
   }
   options.hooks = endpoint("--hooks", raw.hooks);
   options.admin = endpoint("--admin", raw.admin);

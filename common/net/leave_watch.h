@@ -20,7 +20,8 @@ class LeaveWatch {
  public:
   using Callback = void (*)(void* context);
 
-  /// Watches one connection for as long as it exists; destroy it right before the descriptor closes.
+  /// Watches one connection for as long as it exists; destroy it right before the descriptor
+  /// closes.
   class Entry {
    public:
     Entry(LeaveWatch& watch, int descriptor, Callback callback, void* context);
