@@ -61,7 +61,7 @@ TEST(Codec, AnUnknownTailFlagsAndReservedBitsAreIgnored) {
 }
 
 TEST(Codec, UnknownAndReservedTypesAreNotMistakes) {
-  for (const int type : {0, 12, 13, 19, 255}) {
+  for (const int type : {0, 12, 13, 20, 255}) {
     Bytes bytes(kHeaderSize);
     bytes[4] = static_cast<std::byte>(type);
     EXPECT_EQ(decode(bytes).error(), make_error_code(DecodeError::unknown_type)) << type;
