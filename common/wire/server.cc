@@ -130,10 +130,10 @@ class Server::State::Connection final : public Peer {
     send(welcome);
   }
 
-  void send_away(const std::string& leader) {
+  void send_away(const std::string& to) {
     Goaway away;
-    away.leader = leader;
-    away.text = leader.empty() ? "nobody leads yet" : "another autoscaler leads";
+    away.leader = to;
+    away.text = to.empty() ? "nobody leads yet" : "another autoscaler leads";
     static_cast<void>(outbox_.push(away));  // the first frame in an empty queue
     link_.flush_and_end(away.text);
   }
