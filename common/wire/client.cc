@@ -47,7 +47,7 @@ struct Client::State {
   Link* link = nullptr;  // the connection at hand, in the frame of connect_once()
   std::optional<Welcome> welcome;
   std::optional<tcp::endpoint> leader;  // where the last GOAWAY sent us
-  std::optional<std::uint64_t> told;  // the server epoch that has had our HISTORY
+  std::optional<std::uint64_t> told;    // the server epoch that has had our HISTORY
   std::string last_reason;
   bool connected = false;
   bool closed = false;
