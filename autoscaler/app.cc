@@ -19,9 +19,10 @@ constexpr std::uint32_t kReportPeriodMs = 250;
 // For listeners, the API's connections, scrapes (256 and 256 at most) and files.
 constexpr std::size_t kOtherDescriptors = 600;
 
-kube::Watcher::What our_deployments() {
+/// All of that kind with our label.
+kube::Watcher::What ours(const kube::Resource& resource) {
   kube::Watcher::What what;
-  what.resource = kube::kDeployments;
+  what.resource = resource;
   what.selector.labels = "pilotlight.dev/inject=true";
   return what;
 }
@@ -30,13 +31,6 @@ kube::Watcher::What service_slices() {
   kube::Watcher::What what;
   what.resource = kube::kEndpointSlices;
   what.selector.labels = "kubernetes.io/service-name";
-  return what;
-}
-
-kube::Watcher::What our_pods() {
-  kube::Watcher::What what;
-  what.resource = kube::kPods;
-  what.selector.labels = "pilotlight.dev/inject=true";
   return what;
 }
 
@@ -73,9 +67,9 @@ App::App(Options options)
       slices_(loop_.registry()),
       pods_(loop_),
       pulled_(loop_),
-      deployment_watch_(kube_, shard_.clock(), our_deployments(), deployments_, random_),
+      deployment_watch_(kube_, shard_.clock(), ours(kube::kDeployments), deployments_, random_),
       slice_watch_(kube_, shard_.clock(), service_slices(), slices_, random_),
-      pod_watch_(kube_, shard_.clock(), our_pods(), pods_, random_),
+      pod_watch_(kube_, shard_.clock(), ours(kube::kPods), pods_, random_),
       pulled_watch_(kube_, shard_.clock(), pulled_images(), pulled_, random_),
       wire_(shard_.executor(), shard_.clock(), wire_options(options_, epoch_), loop_),
       admin_(shard_.executor(), shard_.clock(),

@@ -68,11 +68,7 @@ Checked<DeploymentView> view_deployment(const json& deployment) {
   view.template_annotations = pod_metadata.strings("annotations");
   const TemplateAnnotations values = read_template_annotations(
       view.template_annotations, pod_metadata.path_of("annotations"), Unknown::ignored, report);
-  view.container_concurrency = values.container_concurrency.value_or(0);
-  view.timeout = values.timeout.value_or(view.timeout);
-  view.response_start_timeout = values.response_start_timeout;
-  view.idle_timeout = values.idle_timeout;
-  view.hold_permit_until_answered = values.hold_permit_until_answered;
+  values.apply_to(view);
   view.manifest_folder = values.folder;
 
   ObjectReader status = root.object("status");

@@ -47,11 +47,7 @@ DeploymentView view_pod(const json& pod, const PodOwner& owner, const std::strin
   const std::string path = metadata.path_of("annotations");
   const TemplateAnnotations values =
       read_template_annotations(view.template_annotations, path, Unknown::refused, report);
-  view.container_concurrency = values.container_concurrency.value_or(0);
-  view.timeout = values.timeout.value_or(view.timeout);
-  view.response_start_timeout = values.response_start_timeout;
-  view.idle_timeout = values.idle_timeout;
-  view.hold_permit_until_answered = values.hold_permit_until_answered;
+  values.apply_to(view);
   check_timeouts(view.timeout, view.response_start_timeout, join(path, kResponseStartAnnotation),
                  view.idle_timeout, join(path, kIdleAnnotation), report);
   return view;

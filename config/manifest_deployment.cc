@@ -54,11 +54,7 @@ void read_pods(ObjectReader& spec, Revision& revision, PodSpecNotes& notes) {
   refuse_on_template(revision.template_annotations, path, report);
   const auto own =
       read_template_annotations(revision.template_annotations, path, Unknown::refused, report);
-  revision.container_concurrency = own.container_concurrency.value_or(0);
-  revision.timeout = own.timeout.value_or(revision.timeout);
-  revision.response_start_timeout = own.response_start_timeout;
-  revision.idle_timeout = own.idle_timeout;
-  revision.hold_permit_until_answered = own.hold_permit_until_answered;
+  own.apply_to(revision);
   check_timeouts(revision.timeout, own.response_start_timeout, join(path, kResponseStartAnnotation),
                  own.idle_timeout, join(path, kIdleAnnotation), report);
 

@@ -23,6 +23,17 @@ struct TemplateAnnotations {
   std::optional<std::chrono::seconds> idle_timeout;
   bool hold_permit_until_answered = false;
   std::string folder;
+
+  /// Sets what a Revision and a DeploymentView call by the same names; a timeout that is not said
+  /// stays as it is.
+  template <class Revision>
+  void apply_to(Revision& revision) const {
+    revision.container_concurrency = container_concurrency.value_or(0);
+    revision.timeout = timeout.value_or(revision.timeout);
+    revision.response_start_timeout = response_start_timeout;
+    revision.idle_timeout = idle_timeout;
+    revision.hold_permit_until_answered = hold_permit_until_answered;
+  }
 };
 
 /// Reads them; problems begin with `where[key]`. With Unknown::refused other pilotlight.dev/* names
