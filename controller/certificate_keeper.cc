@@ -1,7 +1,7 @@
 #include "controller/certificate_keeper.h"
 
+#include "common/base/base64.h"
 #include "common/base/log.h"
-#include "controller/base64.h"
 #include "controller/resources.h"
 
 namespace pilotlight::controller {

@@ -1,6 +1,6 @@
 #include "controller/credentials.h"
 
-#include "controller/base64.h"
+#include "common/base/base64.h"
 
 namespace pilotlight::controller {
 namespace {

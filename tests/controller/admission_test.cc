@@ -1,3 +1,4 @@
+#include "common/base/base64.h"
 #include "controller/admission.h"
 
 #include <filesystem>
@@ -8,7 +9,6 @@
 
 #include "config/yaml_documents.h"
 #include "config/yaml_text.h"
-#include "controller/base64.h"
 
 namespace pilotlight::controller {
 namespace {
