@@ -124,6 +124,17 @@ void patch_metrics(Exposition& out, const Scaler& scaler) {
             static_cast<double>(scaler.queue().waiting()));
 }
 
+std::vector<Sample> refusals(const wire::ServerCounts& wire) {
+  std::vector<Sample> samples;
+  for (std::size_t i = 0; i < wire::kRefusals; ++i) {
+    const auto why = static_cast<wire::Refusal>(i);
+    Sample& sample = samples.emplace_back();
+    sample.labels = {{"reason", std::string(wire::name_of(why))}};
+    sample.value = static_cast<double>(wire.refused(why));
+  }
+  return samples;
+}
+
 }  // namespace
 
 std::string status_json(Loop& loop) {
@@ -169,8 +180,8 @@ std::string metrics_text(Loop& loop, const wire::ServerCounts& wire) {
   out.gauge("pilotlight_wire_connections_limit", "At most so many at once.",
             static_cast<double>(wire.limit));
   out.counter("pilotlight_wire_connections_total", "Connections accepted.", wire.accepted);
-  out.counter("pilotlight_wire_refused_total", "Connections whose HELLO was refused.",
-              wire.refused);
+  out.counter("pilotlight_wire_refused_total", "Connections that came to nothing, by reason.",
+              refusals(wire));
   out.counter("pilotlight_wire_bad_frames_total", "Connections ended by bytes that are no frame.",
               wire.bad_frames);
   out.counter("pilotlight_wire_skipped_frames_total", "Frames of unknown type.", wire.skipped);
