@@ -135,6 +135,25 @@ std::vector<Sample> refusals(const wire::ServerCounts& wire) {
   return samples;
 }
 
+void review_metrics(Exposition& out, const TokenReviews& reviews) {
+  const TokenReviews::Counts& counts = reviews.counts();
+  std::vector<Sample> samples;
+  for (const auto& [result, count] :
+       {std::pair("good", counts.good), std::pair("bad", counts.bad),
+        std::pair("failed", counts.failed), std::pair("remembered", counts.known),
+        std::pair("excess", counts.excess)}) {
+    Sample& sample = samples.emplace_back();
+    sample.labels = {{"result", result}};
+    sample.value = static_cast<double>(count);
+  }
+  out.counter("pilotlight_token_reviews_total", "Tokens of HELLOs, by what came of their review.",
+              samples);
+  out.gauge("pilotlight_tokens_remembered", "Tokens whose review is remembered.",
+            static_cast<double>(reviews.remembered()));
+  out.gauge("pilotlight_tokens_remembered_limit", "At most so many.",
+            static_cast<double>(TokenCache::kGoodLimit + TokenCache::kBadLimit));
+}
+
 }  // namespace
 
 std::string status_json(Loop& loop) {
@@ -147,7 +166,7 @@ std::string status_json(Loop& loop) {
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-std::string metrics_text(Loop& loop, const wire::ServerCounts& wire) {
+std::string metrics_text(Loop& loop, const wire::ServerCounts& wire, const TokenReviews* reviews) {
   Exposition out;
   out.gauge("pilotlight_revision_desired_replicas", "Replicas that the last decision asked for.",
             per_revision(loop, [](const Subject& s) { return s.desired; }));
@@ -186,6 +205,7 @@ std::string metrics_text(Loop& loop, const wire::ServerCounts& wire) {
               wire.bad_frames);
   out.counter("pilotlight_wire_skipped_frames_total", "Frames of unknown type.", wire.skipped);
   out.counter("pilotlight_wire_frames_total", "Frames received.", wire.frames);
+  if (reviews != nullptr) review_metrics(out, *reviews);
   return out.text();
 }
 
