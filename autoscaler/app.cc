@@ -125,7 +125,7 @@ int App::run() {
   shard_.scope().spawn(pod_watch_.run());
   shard_.scope().spawn(pulled_watch_.run());
   shard_.scope().spawn(loop_.run());
-  door_.start();
+  door_.start(wire_);
   Scope ending(shard_.executor());  // not the shard's: it waits for that one
   ending.spawn(watch_signals());
   shard_.run();

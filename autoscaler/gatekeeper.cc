@@ -1,5 +1,7 @@
 #include "autoscaler/gatekeeper.h"
 
+#include <utility>
+
 namespace pilotlight::autoscaler {
 
 /// Who waits for a pod to be seen: in the frame of find_pod(), and gone with it.
@@ -27,6 +29,9 @@ void Gatekeeper::pod_seen(const PodIdentity& identity) {
   pod.identity = identity;
   const auto [first, last] = waiting_.equal_range(key);
   for (auto place = first; place != last; ++place) place->second->set();
+  if (pod.believed.empty() || identity.addresses.empty()) return;
+  const std::string believed = std::exchange(pod.believed, std::string());
+  if (exposed_ && !may_be_at(identity, believed)) exposed_(identity, believed);
 }
 
 void Gatekeeper::pod_gone(const std::string& name_space, const std::string& name) {
@@ -64,8 +69,10 @@ Task<std::optional<wire::Objection>> Gatekeeper::check(const wire::Hello& hello,
     co_return objection;
   }
   wrong = object_to_pod(hello, *owner, pod->identity, pod->newest_epoch);
-  if (!wrong) pod->newest_epoch = hello.epoch;
-  co_return wrong;
+  if (wrong) co_return wrong;
+  pod->newest_epoch = hello.epoch;
+  if (pod->identity.addresses.empty()) pod->believed = hello.address;
+  co_return std::nullopt;
 }
 
 }  // namespace pilotlight::autoscaler

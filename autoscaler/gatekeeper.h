@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -15,13 +16,20 @@ namespace pilotlight::autoscaler {
 /// than one that has spoken before.
 ///
 /// Pods are known by the watch of them. One that is not seen yet is waited for, until the
-/// connection's deadline; after that its sidecar is told to come again. The newest epoch of a pod
+/// connection's deadline; after that its sidecar is told to come again. An address that the API
+/// server does not know yet is believed until it does, because a sidecar is there before the
+/// kubelet has told of its pod. The newest epoch of a pod
 /// is remembered as long as the pod is there and its sidecar's container is not restarted, so a
 /// clock that was set back locks nobody out. One shard.
 class Gatekeeper final : public wire::Gate {
  public:
+  /// Called when the address that somebody was admitted with turns out not to be the pod's.
+  using Exposed = std::function<void(const PodIdentity& pod, const std::string& address)>;
+
   /// `own_space` is the namespace of the activators.
   Gatekeeper(Clock& clock, TokenReviews& reviews, std::string own_space);
+
+  void on_exposed(Exposed exposed) { exposed_ = std::move(exposed); }
 
   void pod_seen(const PodIdentity& pod);
   void pod_gone(const std::string& name_space, const std::string& name);
@@ -34,6 +42,7 @@ class Gatekeeper final : public wire::Gate {
   struct Pod {
     PodIdentity identity;
     std::optional<std::uint64_t> newest_epoch;
+    std::string believed;  // the address of its sidecar, before it could be checked
   };
   struct Waiter;
 
@@ -42,6 +51,7 @@ class Gatekeeper final : public wire::Gate {
   Clock& clock_;
   TokenReviews& reviews_;
   std::string own_space_;
+  Exposed exposed_;
   std::map<PodKey, Pod> pods_;
   std::multimap<PodKey, Event*> waiting_;
 };

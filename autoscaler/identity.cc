@@ -36,11 +36,6 @@ bool names_audience(const Json& list) {
                      [](const Json& each) { return kube::text(each, {}) == kWireAudience; });
 }
 
-bool has_address(const PodIdentity& pod, const std::string& endpoint) {
-  const Result<tcp::endpoint> where = parse_endpoint(endpoint);
-  return where && pod.addresses.contains(where->address().to_string());
-}
-
 }  // namespace
 
 TokenOwner read_review(const Json& review) {
@@ -132,6 +127,12 @@ std::optional<Objection> object_to_token(const wire::Hello& hello, const TokenOw
                                owner.pod, hello.revision.name_space, hello.replica));
 }
 
+bool may_be_at(const PodIdentity& pod, const std::string& endpoint) {
+  if (pod.addresses.empty()) return true;
+  const Result<tcp::endpoint> where = parse_endpoint(endpoint);
+  return where && pod.addresses.contains(where->address().to_string());
+}
+
 std::optional<Objection> object_to_pod(const wire::Hello& hello, const TokenOwner& owner,
                                        const PodIdentity& pod,
                                        std::optional<std::uint64_t> newest_epoch) {
@@ -143,7 +144,7 @@ std::optional<Objection> object_to_pod(const wire::Hello& hello, const TokenOwne
                      fmt::format("pod {} is of revision {}, HELLO of {}", pod.name, pod.revision,
                                  hello.revision.revision));
   }
-  if (!pod.addresses.empty() && !has_address(pod, hello.address)) {
+  if (!may_be_at(pod, hello.address)) {
     return objection(Refusal::pod,
                      fmt::format("{} is no address of pod {}", hello.address, pod.name));
   }

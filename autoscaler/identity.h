@@ -63,6 +63,10 @@ struct PodIdentity {
                                                              const TokenOwner& owner,
                                                              const std::string& own_space);
 
+/// Whether the `ip:port` that a HELLO gives is at the pod; true too while the pod's addresses are
+/// not known.
+[[nodiscard]] bool may_be_at(const PodIdentity& pod, const std::string& endpoint);
+
 /// What its pod says against a sidecar's HELLO: another pod of that name, another revision, another
 /// address, or a newer process than `newest_epoch`, if that one has spoken.
 [[nodiscard]] std::optional<wire::Objection> object_to_pod(

@@ -15,6 +15,18 @@ WallTime today() {
       std::chrono::floor<std::chrono::seconds>(std::chrono::nanoseconds(wall_clock_ns())));
 }
 
+void turn_out(wire::Server& server, const PodIdentity& pod, const std::string& address) {
+  wire::Objection objection;
+  objection.why = wire::Refusal::pod;
+  objection.text = address + " is no address of pod " + pod.name;
+  server.turn_out(
+      [&](const wire::Hello& hello) {
+        return hello.role == wire::Role::sidecar && hello.replica == pod.name &&
+               hello.revision.name_space == pod.name_space && hello.address == address;
+      },
+      objection);
+}
+
 class KubeReviews final : public ReviewApi {
  public:
   KubeReviews(Executor executor, Clock& clock, kube::Access access)
@@ -67,7 +79,12 @@ void WireDoor::guard(wire::ServerOptions& options) {
   options.gate = review_ == nullptr ? nullptr : &review_->gatekeeper;
 }
 
-void WireDoor::start() {
+void WireDoor::start(wire::Server& server) {
+  if (review_ != nullptr) {
+    review_->gatekeeper.on_exposed([&server](const PodIdentity& pod, const std::string& address) {
+      turn_out(server, pod, address);
+    });
+  }
   if (files_ == nullptr) return;
   scope_.spawn(deadline_runner_.run());
   scope_.spawn(files_->run());

@@ -35,8 +35,9 @@ class WireDoor {
   /// Makes a Server stand behind this door; it accepts nothing before open().
   void guard(wire::ServerOptions& options);
 
-  /// Follows changes of the certificate until stop().
-  void start();
+  /// Follows changes of the certificate until stop(); `server` is the one behind this door, and
+  /// turns out those who were admitted with an address that was not theirs.
+  void start(wire::Server& server);
   void stop() noexcept;
 
   /// As the watch of pods tells.

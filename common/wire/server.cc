@@ -286,6 +286,13 @@ void Server::send_away(std::string leader) { state_->leader = std::move(leader);
 
 void Server::welcome_all() noexcept { state_->leader.reset(); }
 
+void Server::turn_out(const std::function<bool(const Hello&)>& like, const Objection& objection) {
+  for (const auto& connection : state_->connections) {
+    if (!connection->joined() || !connection->link().open()) continue;
+    if (like(connection->hello())) connection->refuse(objection);
+  }
+}
+
 Task<> Server::stop() {
   state_->stopping = true;
   state_->acceptor.close();

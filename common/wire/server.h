@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -111,6 +112,9 @@ class Server {
   void send_away(std::string leader);
   /// Does the work itself again, or for the first time.
   void welcome_all() noexcept;
+
+  /// Refuses, now, whoever has been welcomed and said a HELLO like that; counted as a refusal.
+  void turn_out(const std::function<bool(const Hello&)>& like, const Objection& objection);
 
   /// Stops accepting, ends every connection (left() for each), waits for them. Call it before the
   /// destructor.

@@ -135,6 +135,27 @@ TEST_F(GatekeeperTest, APodThatIsGoneSpeaksNoMore) {
   EXPECT_TRUE(checked->refused(Refusal::unknown)) << "though its token is remembered as good";
 }
 
+TEST_F(GatekeeperTest, AnAddressIsBelievedOnlyUntilThePodsIsKnown) {
+  std::vector<std::string> exposed;
+  keeper.on_exposed([&](const PodIdentity& at, const std::string& address) {
+    exposed.push_back(at.name + " at " + address);
+  });
+  keeper.pod_seen(pod());
+  EXPECT_TRUE(check(sidecar(7))->admitted());
+  PodIdentity known = pod();
+  known.addresses = {"10.1.2.3"};
+  keeper.pod_seen(known);
+  EXPECT_TRUE(exposed.empty());
+
+  keeper.pod_seen(pod());
+  wire::Hello forged = sidecar(8);
+  forged.address = "10.9.9.9:443";
+  EXPECT_TRUE(check(forged)->admitted());
+  keeper.pod_seen(known);
+  EXPECT_EQ(exposed, std::vector<std::string>{"r1 at 10.9.9.9:443"});
+  EXPECT_TRUE(check(forged)->refused(Refusal::pod));
+}
+
 TEST_F(GatekeeperTest, AnActivatorNeedsNoPod) {
   api.answers["a"] = reviewed("pilotlight-system", "pilotlight-activator", "a-1");
   wire::Hello hello = FakePeer::activator();

@@ -20,8 +20,6 @@
 
 namespace pilotlight::wire {
 
-using namespace std::chrono_literals;
-
 /// Records what a client tells its owner.
 struct Owner final : ClientListener {
   void connected(const Welcome& welcome) override {
@@ -133,10 +131,10 @@ class WireLink : public ::testing::TestWithParam<bool> {
 
   /// Runs the loop until `done`, for 5 s at most.
   bool run_until(const std::function<bool()>& done) {
-    const TimePoint deadline = clock.now() + 5s;
+    const TimePoint deadline = clock.now() + std::chrono::seconds(5);
     while (!done() && clock.now() < deadline) {
       loop.restart();
-      loop.run_one_for(10ms);
+      loop.run_one_for(std::chrono::milliseconds(10));
     }
     return done();
   }

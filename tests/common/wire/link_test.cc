@@ -8,6 +8,8 @@
 namespace pilotlight::wire {
 namespace {
 
+using namespace std::chrono_literals;
+
 INSTANTIATE_TEST_SUITE_P(Transports, WireLink, ::testing::Bool(), transport_name);
 
 TEST_P(WireLink, HelloIsAnsweredAndFramesGoBothWays) {

@@ -4,6 +4,8 @@
 namespace pilotlight::wire {
 namespace {
 
+using namespace std::chrono_literals;
+
 /// A gate that the test opens.
 struct Turnstile final : Gate {
   explicit Turnstile(Clock& clock) : opened(clock) {}
@@ -78,6 +80,23 @@ TEST_P(WireGate, StoppingDoesNotWaitForADecision) {
   scope.spawn(server->stop());
   ASSERT_TRUE(run_until([this] { return scope.size() == 0; }));
   EXPECT_LT(clock.now() - begun, 1s);
+}
+
+TEST_P(WireGate, WhoWasWelcomedCanBeTurnedOut) {
+  Owner& first = owners.emplace_back();
+  Owner& second = owners.emplace_back();
+  gate.opened.set();
+  connect(hello(Role::sidecar, "r1", 7), first);
+  connect(hello(Role::sidecar, "r2", 8), second);
+  ASSERT_TRUE(run_until([this] { return desk.peers.size() == 2; }));
+  Objection objection;
+  objection.why = Refusal::pod;
+  objection.text = "not yours";
+  server->turn_out([](const Hello& hello) { return hello.replica == "r1"; }, objection);
+  ASSERT_TRUE(run_until([&first] { return first.reasons.size() == 1; }));
+  EXPECT_NE(first.reasons.front().find("not yours"), std::string::npos) << first.reasons.front();
+  EXPECT_EQ(server->counts().refused(Refusal::pod), 1U);
+  EXPECT_TRUE(second.reasons.empty());
 }
 
 TEST_P(WireGate, AFollowerAsksNobody) {
