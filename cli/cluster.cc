@@ -1,7 +1,6 @@
 #include "cli/cluster.h"
 
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -11,14 +10,6 @@
 namespace pilotlight::cli {
 namespace {
 
-std::string kubeconfig_of(const ClusterOptions& options) {
-  if (!options.kubeconfig.empty()) return options.kubeconfig;
-  const char* variable = std::getenv("KUBECONFIG");
-  if (variable != nullptr && *variable != '\0') return variable;
-  const char* home = std::getenv("HOME");
-  return std::string(home == nullptr ? "" : home) + "/.kube/config";
-}
-
 Task<> carry_out(Cluster& cluster, const std::function<Task<int>(Cluster&)>& command, int& code) {
   code = co_await command(cluster);
   cluster.shard.post([shard = &cluster.shard] { shard->stop(); });
@@ -27,7 +18,9 @@ Task<> carry_out(Cluster& cluster, const std::function<Task<int>(Cluster&)>& com
 }  // namespace
 
 int on_cluster(const ClusterOptions& options, const std::function<Task<int>(Cluster&)>& command) {
-  const auto access = config::read_kubeconfig(kubeconfig_of(options), options.context);
+  const auto access = config::read_kubeconfig(
+      options.kubeconfig.empty() ? options.default_kubeconfig : options.kubeconfig,
+      options.context);
   if (!access) {
     for (const std::string& problem : access.error()) {
       std::fprintf(stderr, "pilotlight: %s\n", problem.c_str());

@@ -12,8 +12,9 @@ namespace pilotlight::cli {
 
 /// Which cluster, and where in it pilotlight runs.
 struct ClusterOptions {
-  std::string kubeconfig;  ///< "": $KUBECONFIG, then ~/.kube/config.
-  std::string context;     ///< "": the current one.
+  std::string kubeconfig;  ///< "": `default_kubeconfig`.
+  std::string default_kubeconfig;
+  std::string context;  ///< "": the current one.
   std::string system_namespace = "pilotlight-system";
 };
 

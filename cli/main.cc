@@ -42,6 +42,11 @@ std::string default_state_dir() {
   return variable("HOME") + "/.local/state/pilotlight";
 }
 
+std::string default_kubeconfig() {
+  const std::string named = variable("KUBECONFIG");
+  return named.empty() ? variable("HOME") + "/.kube/config" : named;
+}
+
 /// This process's environment, without what was meant for it alone.
 std::vector<config::EnvVar> inherited() {
   std::vector<config::EnvVar> out;
@@ -202,6 +207,7 @@ int main(int argc, char** argv) {
   // What is about a running system: on this machine, or on a cluster.
   const auto anywhere = [&arguments, &with_state_dir](CLI::App* command) {
     cli::ClusterOptions& cluster = arguments.cluster;
+    cluster.default_kubeconfig = default_kubeconfig();
     command->add_option("--kubeconfig", cluster.kubeconfig, "a cluster: its kubeconfig");
     command->add_option("--context", cluster.context,
                         "a cluster: a context of $KUBECONFIG or ~/.kube/config");
