@@ -9,6 +9,7 @@
 
 #include "common/base/log.h"
 #include "common/metrics/exposition.h"
+#include "config/managed_service.h"
 
 namespace pilotlight::activator {
 namespace {
@@ -28,6 +29,14 @@ wire::Hello hello(const Flags& flags, std::uint64_t epoch) {
 kube::Watcher::What all_of(const kube::Resource& resource) {
   kube::Watcher::What what;
   what.resource = resource;
+  return what;
+}
+
+/// Those that lead to the activators, or are about to.
+kube::Watcher::What managed_services() {
+  kube::Watcher::What what;
+  what.resource = kube::kServices;
+  what.selector.labels = config::kManagedLabel;
   return what;
 }
 
@@ -56,6 +65,7 @@ App::App(const Flags& flags)
         return shards;
       }()),
       quiet_(flags.shards, false),
+      doorkeeper_(shard_.clock(), flags.listen.address(), data_, random_),
       homes_(shard_.executor(), shard_.clock(), revisions_of(data_)),
       autoscaler_(shard_.executor(), shard_.clock(), flags.autoscaler, hello(flags, epoch_),
                   control_, random_, flags.credentials),
@@ -64,6 +74,7 @@ App::App(const Flags& flags)
                    random_),
       slices_(kube_, shard_.clock(), all_of(kube::kEndpointSlices), control_.slices(), random_),
       pods_(kube_, shard_.clock(), all_of(kube::kPods), control_.pods(), random_),
+      services_(kube_, shard_.clock(), managed_services(), control_.services(), random_),
       admin_(shard_.executor(), shard_.clock(),
              [this](const control::Request& request, control::Reply& reply) {
                return admin(request, reply);
@@ -150,6 +161,8 @@ int App::run() {
   scope.spawn(deployments_.run());
   scope.spawn(slices_.run());
   scope.spawn(pods_.run());
+  scope.spawn(services_.run());
+  scope.spawn(doorkeeper_.run());
   scope.spawn(control_.run());
   shard_.run();
   for (const auto& shard : data_) shard->join();
@@ -164,6 +177,10 @@ void App::routed() {
   for (const auto& shard : data_) {
     asio::post(shard->executor(), [there = shard.get()] { there->accept(); });
   }
+}
+
+void App::doors_changed(const Doors& doors) {
+  if (!draining_) doorkeeper_.want(doors);
 }
 
 Task<> App::watch_signals() {
@@ -200,6 +217,7 @@ bool App::all_quiet() const noexcept {
 }
 
 Task<> App::drain() {
+  doorkeeper_.stop();
   // What a shard says of its quiet counts from here on: it takes no connection any more.
   quiet_.assign(data_.size(), false);
   for (const auto& shard : data_) {
@@ -226,6 +244,7 @@ Task<> App::end() {
   deployments_.close();
   slices_.close();
   pods_.close();
+  services_.close();
   ErrorCode ignored;  // the wait for signals ends either way
   signals_.cancel(ignored);
   shard_.scope().cancel(asio::cancellation_type::terminal);
@@ -238,6 +257,8 @@ Task<Picture> App::look() {
   picture.epoch = epoch_;
   picture.autoscaler_connected = autoscaler_.connected();
   picture.draining = draining_;
+  picture.doors = doorkeeper_.open();
+  picture.door_failures = doorkeeper_.failures();
   picture.rate = [this](const RevisionInfo& revision) { return control_.rate(revision); };
   for (const auto& shard : data_) picture.cells.push_back(&shard->cells());
   picture.parked = budget_.requests();

@@ -10,6 +10,7 @@
 
 #include "activator/control.h"
 #include "activator/data_shard.h"
+#include "activator/doorkeeper.h"
 #include "activator/flags.h"
 #include "activator/status.h"
 #include "common/control/server.h"
@@ -36,6 +37,7 @@ class App final : ControlListener {
 
  private:
   void routed() override;
+  void doors_changed(const Doors& doors) override;
 
   [[nodiscard]] std::optional<std::string> bind_ports();
   [[nodiscard]] std::optional<std::string> bind_gateway();
@@ -59,12 +61,14 @@ class App final : ControlListener {
   Control control_;
   std::vector<std::unique_ptr<DataShard>> data_;
   std::vector<bool> quiet_;
+  Doorkeeper doorkeeper_;
   Homes homes_;
   wire::Client autoscaler_;
   kube::Client kube_;
   kube::Watcher deployments_;
   kube::Watcher slices_;
   kube::Watcher pods_;
+  kube::Watcher services_;
   control::Server admin_;
   control::Server metrics_;
   asio::basic_signal_set<Executor> signals_;

@@ -43,7 +43,7 @@ class Pipeline {
 
   /// Serves one connection to its end. `socket`: the name of the listening socket it came in on,
   /// which outlives it. Spawn it in the shard's scope.
-  [[nodiscard]] Task<> serve(Transport stream, std::string_view socket);
+  [[nodiscard]] Task<> serve(Transport stream, std::string socket);
 
   /// The kubelet is told that we are fine from now on: there are routes.
   void became_ready() noexcept { ready_ = true; }

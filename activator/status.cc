@@ -101,6 +101,7 @@ Json status_json(const Picture& picture) {
   return Json{{"epoch", std::to_string(picture.epoch)},
               {"state", picture.draining ? "draining" : "serving"},
               {"autoscaler_connected", picture.autoscaler_connected},
+              {"service_ports", picture.doors},
               {"revisions", std::move(revisions)}};
 }
 
@@ -136,6 +137,10 @@ std::string metrics_text(const Picture& picture) {
             static_cast<double>(picture.parked_bytes));
   out.gauge("pilotlight_activator_autoscaler_connected", "1 while the autoscaler is connected.",
             picture.autoscaler_connected ? 1.0 : 0.0);
+  out.gauge("pilotlight_activator_service_ports", "Ports open, one per Service.",
+            static_cast<double>(picture.doors));
+  out.counter("pilotlight_activator_service_port_failures_total",
+              "Attempts to listen on a Service's port that failed.", picture.door_failures);
   write_revisions(out, picture.revisions);
   return out.text();
 }

@@ -11,13 +11,20 @@
 namespace pilotlight::autoscaler {
 
 DecisionFile::DecisionFile(std::string path, std::uint64_t most_bytes)
-    : path_(std::move(path)), most_bytes_(most_bytes) {}
+    : path_(std::move(path)), most_bytes_(most_bytes) {
+  if (path_ == "-") output_.emplace(STDOUT_FILENO);
+}
 
 DecisionFile::~DecisionFile() {
   if (fd_ >= 0) close(fd_);
 }
 
 bool DecisionFile::append(std::string_view line) {
+  if (output_) {
+    const bool queued = output_->offer(line);
+    if (!queued) ++lost_;
+    return queued;
+  }
   if (fd_ >= 0 && bytes_ + line.size() + 1 > most_bytes_) rotate();
   std::string bytes(line);
   bytes += '\n';

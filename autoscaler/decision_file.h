@@ -1,8 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+
+#include "common/base/line_sink.h"
 
 namespace pilotlight::autoscaler {
 
@@ -12,6 +15,9 @@ namespace pilotlight::autoscaler {
 /// next start ends it, and readers skip what is not JSON. A file that has reached its bound becomes
 /// `<path>.1` in place of the one before: at most twice the bound is on disk. Writes block, for as
 /// long as the page cache takes; nothing is synced. A disk that fails costs lines, never decisions.
+///
+/// The path "-" is standard output, where a cluster keeps a bounded log for us: such lines are
+/// queued, and dropped where nobody reads them.
 class DecisionFile {
  public:
   static constexpr std::uint64_t kMostBytes = 8 * 1024 * 1024;
@@ -24,7 +30,7 @@ class DecisionFile {
 
   [[nodiscard]] bool wanted() const noexcept { return !path_.empty(); }
 
-  /// Appends one line. @return whether it is in the file.
+  /// Appends one line. @return whether it is in the file, or in the queue for standard output.
   bool append(std::string_view line);
 
   /// Lines that could not be written.
@@ -40,6 +46,7 @@ class DecisionFile {
   std::uint64_t bytes_ = 0;
   std::uint64_t lost_ = 0;
   int fd_ = -1;
+  std::optional<LineSink> output_;
 };
 
 }  // namespace pilotlight::autoscaler

@@ -55,8 +55,10 @@ int main(int argc, char** argv) {
   cli.add_option("--metrics-port", options.metrics_port, "/metrics")->capture_default_str();
   cli.add_option("--config-autoscaler", defaults_file,
                  "YAML of Knative's config-autoscaler: defaults of every revision");
-  cli.add_option("--decision-file", options.decision_file,
-                 "JSON lines of what was decided and why; of about 16 MiB the newest are kept");
+  cli.add_option(
+      "--decision-file", options.decision_file,
+      "JSON lines of what was decided and why; of about 16 MiB the newest are kept. - is "
+      "standard output");
   cli.add_option("--recording", options.recording,
                  "JSON lines of every turn and every second of load, to take a run again with "
                  "`pilotlight decide`; of about 16 MiB the newest are kept")

@@ -46,23 +46,26 @@ std::optional<std::string> explain_line(std::string_view line, const ExplainOpti
   return fmt::format("{}  {:<10}  {}\n", local_time(ms), topic_of(*event), sentence);
 }
 
-int explain(const fs::path& state_dir, const ExplainOptions& options) {
-  std::int64_t since_ms = std::numeric_limits<std::int64_t>::min();
-  if (!options.since.empty()) {
-    const auto since = config::parse_duration(options.since);
-    if (!since || since->count() < 0) {
-      std::fprintf(stderr, "pilotlight: --since: got \"%s\", expected a duration, as 10m\n",
-                   options.since.c_str());
-      return 78;
-    }
-    since_ms = (wall_clock_ns() - since->count()) / 1'000'000;
+std::optional<std::int64_t> since_of(const ExplainOptions& options) {
+  if (options.since.empty()) return std::numeric_limits<std::int64_t>::min();
+  const auto since = config::parse_duration(options.since);
+  if (!since || since->count() < 0) {
+    std::fprintf(stderr, "pilotlight: --since: got \"%s\", expected a duration, as 10m\n",
+                 options.since.c_str());
+    return std::nullopt;
   }
+  return (wall_clock_ns() - since->count()) / 1'000'000;
+}
+
+int explain(const fs::path& state_dir, const ExplainOptions& options) {
+  const auto since_ms = since_of(options);
+  if (!since_ms) return 78;
   std::size_t told = 0;
   const fs::path newest = state_dir / local::kDecisionFile;
   for (const std::string& name : {newest.string() + ".1", newest.string()}) {
     std::ifstream file(name);
     for (std::string line; std::getline(file, line);) {
-      const auto text = explain_line(line, options, since_ms);
+      const auto text = explain_line(line, options, *since_ms);
       if (!text) continue;
       std::fputs(text->c_str(), stdout);
       ++told;

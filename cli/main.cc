@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cli/client.h"
+#include "cli/cluster.h"
 #include "cli/decide.h"
 #include "cli/endpoint.h"
 #include "cli/explain.h"
@@ -40,6 +41,11 @@ std::string default_state_dir() {
   const std::string state = variable("XDG_STATE_HOME");
   if (!state.empty()) return state + "/pilotlight";
   return variable("HOME") + "/.local/state/pilotlight";
+}
+
+std::string default_kubeconfig() {
+  const std::string named = variable("KUBECONFIG");
+  return named.empty() ? variable("HOME") + "/.kube/config" : named;
 }
 
 /// This process's environment, without what was meant for it alone.
@@ -71,6 +77,12 @@ struct Arguments {
   std::string since;
   bool follow = false;
   bool check = false;
+  cli::ClusterOptions cluster;
+
+  /// Whether a cluster is meant, and not what runs on this machine.
+  [[nodiscard]] bool on_cluster() const {
+    return !cluster.kubeconfig.empty() || !cluster.context.empty();
+  }
 };
 
 int up(const Arguments& arguments) {
@@ -107,9 +119,17 @@ int up(const Arguments& arguments) {
 }
 
 int status(const Arguments& arguments) {
+  if (arguments.on_cluster()) {
+    return cli::on_cluster(arguments.cluster, [&arguments](cli::Cluster& cluster) {
+      return cli::cluster_status(cluster, arguments.output == "json");
+    });
+  }
   const auto up = local::find_up(arguments.state_dir);
   if (!up) {
-    std::fprintf(stderr, "pilotlight: nothing is running in %s\n", arguments.state_dir.c_str());
+    std::fprintf(stderr,
+                 "pilotlight: nothing is running in %s; a cluster is meant with --kubeconfig or "
+                 "--context\n",
+                 arguments.state_dir.c_str());
     return kExitStart;
   }
   const auto answer = cli::ask_up(*up, "/pilotlight/status");
@@ -121,6 +141,26 @@ int status(const Arguments& arguments) {
       arguments.output == "json" ? answer->dump(2) + "\n" : local::status_table(*answer);
   std::fputs(text.c_str(), stdout);
   return 0;
+}
+
+int logs(const Arguments& arguments) {
+  if (!arguments.on_cluster()) {
+    return cli::print_logs(arguments.state_dir, arguments.service, arguments.follow);
+  }
+  return cli::on_cluster(arguments.cluster, [&arguments](cli::Cluster& cluster) {
+    return cli::cluster_logs(cluster, arguments.service, arguments.follow);
+  });
+}
+
+int explain(const Arguments& arguments) {
+  cli::ExplainOptions options;
+  options.service = arguments.service;
+  options.since = arguments.since;
+  options.json = arguments.output == "json";
+  if (!arguments.on_cluster()) return cli::explain(arguments.state_dir, options);
+  return cli::on_cluster(arguments.cluster, [&options](cli::Cluster& cluster) {
+    return cli::cluster_explain(cluster, options);
+  });
 }
 
 /// `convert` and `inject`: manifests in, manifests out.
@@ -173,6 +213,19 @@ int main(int argc, char** argv) {
     return command;
   };
 
+  // What is about a running system: on this machine, or on a cluster.
+  const auto anywhere = [&arguments, &with_state_dir](CLI::App* command) {
+    cli::ClusterOptions& cluster = arguments.cluster;
+    cluster.default_kubeconfig = default_kubeconfig();
+    command->add_option("--kubeconfig", cluster.kubeconfig, "a cluster: its kubeconfig");
+    command->add_option("--context", cluster.context,
+                        "a cluster: a context of $KUBECONFIG or ~/.kube/config");
+    command
+        ->add_option("--system-namespace", cluster.system_namespace, "where pilotlight runs there")
+        ->capture_default_str();
+    return with_state_dir(command);
+  };
+
   CLI::App* up_command = with_state_dir(app.add_subcommand("up", "run services on this machine"));
   up_command->add_option("paths", arguments.paths, "manifests, or folders of them")->required();
   up_command->add_option("--listen", arguments.listen, "gateway; services follow on the next ports")
@@ -187,17 +240,16 @@ int main(int argc, char** argv) {
   up_command->add_option("--config-autoscaler", arguments.config_autoscaler,
                          "YAML of Knative's config-autoscaler: defaults of every service");
 
-  CLI::App* status_command =
-      with_state_dir(app.add_subcommand("status", "what runs, sleeps and waits"));
+  CLI::App* status_command = anywhere(app.add_subcommand("status", "what runs, sleeps and waits"));
   status_command->add_option("-o,--output", arguments.output, "table or json")
       ->check(CLI::IsMember({"table", "json"}))
       ->capture_default_str();
   CLI::App* logs_command =
-      with_state_dir(app.add_subcommand("logs", "what the replicas of a service wrote"));
+      anywhere(app.add_subcommand("logs", "what the replicas of a service wrote"));
   logs_command->add_option("service", arguments.service, "its name")->required();
   logs_command->add_flag("-f,--follow", arguments.follow, "go on with what comes");
   CLI::App* explain_command =
-      with_state_dir(app.add_subcommand("explain", "why a service scaled, woke, slept or refused"));
+      anywhere(app.add_subcommand("explain", "why a service scaled, woke, slept or refused"));
   explain_command->add_option("service", arguments.service, "its name")->required();
   explain_command->add_option("--since", arguments.since, "only the newest, as 10m");
   explain_command->add_option("-o,--output", arguments.output, "table or json")
@@ -221,15 +273,8 @@ int main(int argc, char** argv) {
   if (*version_command) std::puts("pilotlight " PILOTLIGHT_VERSION);
   if (*up_command) return up(arguments);
   if (*status_command) return status(arguments);
-  if (*logs_command)
-    return cli::print_logs(arguments.state_dir, arguments.service, arguments.follow);
-  if (*explain_command) {
-    cli::ExplainOptions options;
-    options.service = arguments.service;
-    options.since = arguments.since;
-    options.json = arguments.output == "json";
-    return cli::explain(arguments.state_dir, options);
-  }
+  if (*logs_command) return logs(arguments);
+  if (*explain_command) return explain(arguments);
   if (*decide_command) return cli::decide_file(arguments.trace, arguments.check);
   if (*manifests.convert) return cli::convert(manifests.arguments);
   if (*manifests.inject) return cli::inject(manifests.arguments, manifests.settings);

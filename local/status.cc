@@ -129,7 +129,8 @@ std::string status_table(const Json& status) {
                                 "PARKED", "RUNNING", "WAKES", "URL");
   for (const Json& service : kube::array(status, {"services"})) {
     const auto number = [&](std::string_view name) {
-      return kube::integer(service, {name}).value_or(0);
+      const auto value = kube::integer(service, {name});
+      return value ? std::to_string(*value) : "-";
     };
     const Json& urls = kube::array(service, {"urls"});
     const std::string url = urls.empty() || !urls[0].is_string() ? "" : urls[0].get<std::string>();

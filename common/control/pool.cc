@@ -87,15 +87,13 @@ Task<Result<Answer>> Pool::ask(Ask what, TimePoint deadline) {
   const Result<> mine = co_await wait_turn(deadline);
   if (!mine) co_return mine.error();
   const Turn turn(*this);
-  const bool once = what.method == "POST";
-  const Duration oldest = once ? kYoung : Duration::max();
-  for (Held kept = take_idle(oldest); kept != nullptr; kept = take_idle(oldest)) {
+  // A change goes out once, on no connection that a server may be about to close.
+  if (Held kept = take_idle(what.method == "POST" ? kYoung : Duration::max())) {
     Result<Answer> answer = co_await attempt(kept, what, deadline);
-    // The server closed it while it was idle; nothing else fails without a byte of an answer.
-    const bool stale = !answer && !once && kept != nullptr && !kept->answered() &&
-                       answer.error() != make_error_code(FlowError::deadline_exceeded) &&
-                       answer.error() != asio::error::operation_aborted;
-    if (!stale) co_return answer;
+    const bool died = !answer && kept != nullptr && !kept->answered() &&
+                      answer.error() != make_error_code(FlowError::deadline_exceeded) &&
+                      answer.error() != asio::error::operation_aborted;
+    if (!died || what.method != "GET") co_return answer;
   }
   if (!idle_.empty() && idle_.size() + taken_ > most_) idle_.erase(idle_.begin());
   Held channel = std::make_unique<Channel>(executor_, clock_, peer_);

@@ -16,8 +16,9 @@ class Channel;
 ///
 /// At most `most` are open at a time; who finds them all taken waits in line, until its deadline.
 /// The connection used last is taken first, so that idle ones age and are closed by the server. A
-/// kept connection that dies before a byte of the answer has come is replaced, and the request sent
-/// again; not so a POST, which may not happen twice and takes no connection that was idle for long.
+/// GET whose kept connection dies before a byte of the answer has come is sent once more, on a new
+/// one. Whatever changes something is sent once: whether and when it goes out again is for its
+/// owner to decide. A POST, which may not happen twice, takes no connection that was idle for long.
 /// One shard; no ask() may be under way when it is destroyed.
 class Pool {
  public:

@@ -13,6 +13,10 @@ namespace {
 /// No server waits less for the next request: gunicorn's 2 s are the shortest that is common.
 constexpr std::chrono::milliseconds kShortestTimeout{100};
 
+/// For so long a connection counts as still in use: what comes then was on its way when the last
+/// answer was read, and could as well come right after a look.
+constexpr std::chrono::microseconds kJustUsed{50};
+
 }  // namespace
 
 void UpstreamConnection::watch() {
@@ -28,6 +32,11 @@ void UpstreamConnection::on_finished(void* self) noexcept {
   connection.finished_ = true;
   connection.look_again_ = true;
   cancel_stream(&connection.stream_);
+}
+
+bool UpstreamConnection::just_used(TimePoint now) const noexcept {
+  // Apps that send a body where there is none, to HEAD or with 204, are known to exist.
+  return head_.framing != Framing::none && now - idle_since_ < kJustUsed;
 }
 
 bool UpstreamConnection::nothing_acknowledged() noexcept {
@@ -91,7 +100,7 @@ std::optional<UpstreamPool::Checkout> UpstreamPool::take_idle(TimePoint now) {
       return std::nullopt;
     }
     last->idles_in_ = nullptr;
-    if (idle_and_open(last->stream_.native_handle())) {
+    if (last->just_used(now) || idle_and_open(last->stream_.native_handle())) {
       return std::make_optional<Checkout>(*this, std::move(last));
     }
     learn(now - last->idle_since_);

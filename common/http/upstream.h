@@ -66,6 +66,9 @@ class UpstreamConnection {
 
   static void on_finished(void* self) noexcept;
 
+  /// Whether it came back so shortly ago that a look at it would say nothing new.
+  [[nodiscard]] bool just_used(TimePoint now) const noexcept;
+
   ShardParts& parts_;
   TcpStream stream_;
   DirectReader reader_{stream_};
@@ -84,11 +87,13 @@ class UpstreamConnection {
 
 /// Keep-alive connections to one upstream address, the last used first. Shard-local.
 ///
-/// A connection is checked for an end of file when it is taken. It is kept 4 s by default
-/// (MLServer's server closes at 5), less when the upstream says so (`Keep-Alive: timeout`), and at
-/// most half as long as the shortest idle time after which the upstream was seen to close: the
-/// pool is told the moment it does. A close within 100 ms is a server that ends, not one that waits
-/// no longer, and what was learned is forgotten when a connect is refused: then another one comes.
+/// A connection is checked for an end of file, and for bytes that nobody asked for, when it is
+/// taken, unless an answer with a body was read from it within the last 50 us. It is kept 4 s by
+/// default (MLServer's server closes at 5), less when the upstream says so (`Keep-Alive: timeout`),
+/// and at most half as long as the shortest idle time after which the upstream was seen to close:
+/// the pool is told the moment it does. A close within 100 ms is a server that ends, not one that
+/// waits no longer, and what was learned is forgotten when a connect is refused: then another one
+/// comes.
 class UpstreamPool {
  public:
   struct Params {

@@ -255,14 +255,28 @@ Task<ScaleAnswer> Client::send_scale(std::string space, std::string deployment,
 Task<Result<>> Client::open_watch(control::LineStream& stream, Resource resource, std::string space,
                                   Selector selector, std::string resource_version, int seconds,
                                   TimePoint deadline) {
-  std::string target = access_.prefix + path_of(resource, space);
+  std::string target = path_of(resource, space);
   add_param(target, "watch", "true");
   add_param(target, "allowWatchBookmarks", "true");
   add_param(target, "resourceVersion", resource_version);
   add_param(target, "timeoutSeconds", std::to_string(seconds));
   add_param(target, "labelSelector", selector.labels);
   add_param(target, "fieldSelector", selector.fields);
-  control::Ask what = make_ask("GET", std::move(target));
+  co_return co_await open(stream, std::move(target), deadline);
+}
+
+Task<Result<>> Client::open_log(control::LineStream& stream, std::string space, std::string pod,
+                                LogQuery query, TimePoint deadline) {
+  std::string target = path_of(kPods, space, pod, "log");
+  add_param(target, "container", query.container);
+  if (query.follow) add_param(target, "follow", "true");
+  if (query.previous) add_param(target, "previous", "true");
+  if (query.since_seconds) add_param(target, "sinceSeconds", std::to_string(*query.since_seconds));
+  co_return co_await open(stream, std::move(target), deadline);
+}
+
+Task<Result<>> Client::open(control::LineStream& stream, std::string target, TimePoint deadline) {
+  control::Ask what = make_ask("GET", access_.prefix + target);
   prepare(what);
   const auto status = co_await stream.open(access_.peer(), std::move(what), deadline);
   if (!status) {

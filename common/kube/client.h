@@ -43,6 +43,14 @@ struct Page {
   std::string after;       ///< metadata.continue of the page before; "" begins.
 };
 
+/// Which lines of a container's log.
+struct LogQuery {
+  std::string container;
+  bool follow = false;    ///< Go on with what comes.
+  bool previous = false;  ///< Of the run before its last restart.
+  std::optional<std::int64_t> since_seconds;
+};
+
 /// Talks to a Kubernetes API server, real or the laptop's: narrow calls with JSON objects.
 ///
 /// Every call ends at its deadline and goes over one of at most `connections` that are kept.
@@ -102,11 +110,17 @@ class Client {
                                           std::string resource_version, int seconds,
                                           TimePoint deadline);
 
+  /// Opens the log of a container on `stream`. @return the errors above.
+  [[nodiscard]] Task<Result<>> open_log(control::LineStream& stream, std::string space,
+                                        std::string pod, LogQuery query, TimePoint deadline);
+
   [[nodiscard]] Executor executor() const noexcept { return executor_; }
 
  private:
   [[nodiscard]] Task<Result<Json>> call(control::Ask what, TimePoint deadline);
   [[nodiscard]] Task<Result<control::Answer>> exchange(control::Ask& what, TimePoint deadline);
+  [[nodiscard]] Task<Result<>> open(control::LineStream& stream, std::string target,
+                                    TimePoint deadline);
   [[nodiscard]] bool may_trust_anew(const ErrorCode& ec);
   void prepare(control::Ask& what);
   void read_token();

@@ -1,11 +1,13 @@
 #include "autoscaler/decision_file.h"
 
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
 #include "autoscaler/decision_json.h"
 
@@ -65,6 +67,19 @@ TEST_F(DecisionFileTest, AFolderThatIsNotThereCostsLinesOnly) {
   EXPECT_EQ(file.lost(), 2U);
   std::filesystem::create_directories(folder + "/not");
   EXPECT_TRUE(file.append("{}")) << "tried again with every line";
+}
+
+TEST_F(DecisionFileTest, ADashIsStandardOutput) {
+  const int kept = dup(STDOUT_FILENO);
+  std::FILE* file = std::fopen(path.c_str(), "w");
+  ASSERT_NE(file, nullptr);
+  dup2(fileno(file), STDOUT_FILENO);
+  EXPECT_TRUE(DecisionFile("-").append("{\"a\":1}"));  // its end writes what is queued
+  dup2(kept, STDOUT_FILENO);
+  close(kept);
+  std::fclose(file);
+  EXPECT_EQ(content(path), "{\"a\":1}\n");
+  EXPECT_FALSE(std::filesystem::exists("-"));
 }
 
 TEST(DecisionJson, SaysAllThatWentIn) {

@@ -95,18 +95,37 @@ TEST_F(PoolTest, AnIdleConnectionThatDiedIsReplaced) {
   EXPECT_EQ(server_->connections(), 2u);
 }
 
-TEST_F(PoolTest, ARequestThatDiedUnansweredIsSentAgainUnlessItIsAPost) {
+TEST_F(PoolTest, AGetThatDiedUnansweredIsSentOnceMoreOnANewConnection) {
+  int asked = 0;
+  bool dying = false;
+  serve([&](const std::string&) {
+    ++asked;
+    return dying ? std::string() : ScriptedServer::answer(200, "ok");
+  });
+  use(server_->at());
+  std::size_t answered = 0;
+  for (int i = 0; i < 10; ++i) scope_.spawn(ask_and_count(*pool_, soon(), answered));
+  run_until([&answered] { return answered == 10; });
+  ASSERT_EQ(pool_->idle(), 10u);
+  dying = true;
+  EXPECT_FALSE(ask().has_value());  // not on the other nine
+  EXPECT_EQ(asked, 12);
+  EXPECT_EQ(server_->connections(), 11u);
+}
+
+TEST_F(PoolTest, AChangeThatDiedUnansweredIsForItsOwnerToSendAgain) {
   int asked = 0;
   serve([&asked](const std::string&) {
     ++asked;
     return asked % 2 == 1 ? ScriptedServer::answer(200, "ok") : std::string();
   });
   use(server_->at());
-  EXPECT_EQ(ask()->body, "ok");
-  EXPECT_EQ(ask("PATCH")->body, "ok");  // the second dies, the third answers it
-  EXPECT_EQ(asked, 3);
-  EXPECT_FALSE(ask("POST").has_value());  // the fourth dies, and that is that
-  EXPECT_EQ(asked, 4);
+  for (const char* method : {"PATCH", "PUT", "POST"}) {
+    const int before = asked;
+    EXPECT_EQ(ask()->body, "ok");
+    EXPECT_FALSE(ask(method).has_value()) << method;
+    EXPECT_EQ(asked, before + 2) << method;
+  }
 }
 
 TEST_F(PoolTest, AnAnswerThatWasCutIsAnErrorAndNotAskedForAgain) {

@@ -94,6 +94,29 @@ TEST_F(UpstreamPoolTest, BytesNobodyAskedForMakeAConnectionUnusable) {
   EXPECT_FALSE(checkout_->reused());
 }
 
+TEST_F(UpstreamPoolTest, AConnectionThatWasUsedAMomentAgoIsNotLookedAt) {
+  take_now();
+  ASSERT_TRUE(shard_.run_until([this] { return server_.accepted() == 1; }));
+  const TimePoint used = shard_.clock.now();
+  (*checkout_)->head().framing = Framing::length;
+  checkout_->keep(used);
+  server_.send(0, "HTTP/1.1 200 OK\r\n\r\n");
+  auto at_once = pool_.take_idle(used + 49us);
+  ASSERT_TRUE(at_once);
+  at_once->keep(used);
+  EXPECT_FALSE(pool_.take_idle(used + 50us));
+}
+
+TEST_F(UpstreamPoolTest, AfterAnAnswerWithoutABodyItIsLookedAtAlways) {
+  take_now();
+  ASSERT_TRUE(shard_.run_until([this] { return server_.accepted() == 1; }));
+  const TimePoint used = shard_.clock.now();
+  (*checkout_)->head().framing = Framing::none;  // as of HEAD, 204 and 304
+  checkout_->keep(used);
+  server_.send(0, "a body that should not be there");
+  EXPECT_FALSE(pool_.take_idle(used));
+}
+
 TEST_F(UpstreamPoolTest, WhoHasLeftAlreadyIsNotDialedFor) {
   interruption_.raise(Cause::left);
   take_now();

@@ -1,0 +1,60 @@
+#include "cli/cluster.h"
+
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "config/kubeconfig.h"
+
+namespace pilotlight::cli {
+namespace {
+
+Task<> carry_out(Cluster& cluster, const std::function<Task<int>(Cluster&)>& command, int& code) {
+  code = co_await command(cluster);
+  cluster.shard.post([shard = &cluster.shard] { shard->stop(); });
+}
+
+}  // namespace
+
+int on_cluster(const ClusterOptions& options, const std::function<Task<int>(Cluster&)>& command) {
+  const auto access = config::read_kubeconfig(
+      options.kubeconfig.empty() ? options.default_kubeconfig : options.kubeconfig,
+      options.context);
+  if (!access) {
+    for (const std::string& problem : access.error()) {
+      std::fprintf(stderr, "pilotlight: %s\n", problem.c_str());
+    }
+    return 78;
+  }
+  Shard shard(0);
+  kube::Client client(shard.executor(), shard.clock(), *access);
+  Cluster cluster{shard, client, options.system_namespace};
+  int code = 1;
+  shard.scope().spawn(carry_out(cluster, command, code));
+  shard.run();
+  return code;
+}
+
+int refused(const std::string& what, const ErrorCode& why) {
+  std::fprintf(stderr, "pilotlight: %s: %s\n", what.c_str(), why.message().c_str());
+  return 1;
+}
+
+Task<Result<std::vector<kube::Json>>> objects(Cluster& cluster, kube::Resource resource,
+                                              std::string space, std::string labels) {
+  std::vector<kube::Json> all;
+  kube::Selector selector;
+  selector.labels = std::move(labels);
+  kube::Page page;
+  page.limit = 250;
+  do {
+    const auto list = co_await cluster.client.list(resource, space, selector, page, cluster.soon());
+    if (!list) co_return list.error();
+    for (const kube::Json& object : kube::array(*list, {"items"})) all.push_back(object);
+    page.after = kube::text(*list, {"metadata", "continue"});
+  } while (!page.after.empty());
+  co_return Result<std::vector<kube::Json>>(boost::system::in_place_value, std::move(all));
+}
+
+}  // namespace pilotlight::cli
