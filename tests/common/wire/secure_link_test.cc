@@ -88,7 +88,7 @@ TEST_P(WireGate, WhoWasWelcomedCanBeTurnedOut) {
   gate.opened.set();
   connect(hello(Role::sidecar, "r1", 7), first);
   connect(hello(Role::sidecar, "r2", 8), second);
-  ASSERT_TRUE(run_until([this] { return desk.peers.size() == 2; }));
+  ASSERT_TRUE(run_until([&] { return first.welcomes.size() + second.welcomes.size() == 2; }));
   Objection objection;
   objection.why = Refusal::pod;
   objection.text = "not yours";
