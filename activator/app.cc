@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "activator/lame_duck.h"
 #include "common/base/log.h"
 #include "common/metrics/exposition.h"
 #include "config/managed_service.h"
@@ -16,10 +17,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr Duration kLook = 250ms;  // how often a lame duck looks around
+
 wire::Hello hello(const Flags& flags, std::uint64_t epoch) {
   wire::Hello hello;
   hello.role = wire::Role::activator;
-  hello.replica = fmt::format("activator-{}", flags.admin.address().to_string());
+  hello.replica = flags.replica;
   hello.epoch = epoch;
   hello.token = flags.token;
   hello.capabilities = wire::kReplay;
@@ -195,6 +198,7 @@ Task<> App::watch_signals() {
       log_warn("second signal: stopping now");
       stopping_ = true;
       exit_code_ = 1;
+      progress_->cancel();
       for (const auto& shard : data_) {
         asio::post(shard->executor(), [there = shard.get()] { there->stop(); });
       }
@@ -216,7 +220,30 @@ bool App::all_quiet() const noexcept {
   return true;
 }
 
+/// Whoever has come so far: connections, and requests on those that were there before.
+std::uint64_t App::come() const noexcept {
+  std::uint64_t total = 0;
+  for (const auto& shard : data_) {
+    const Cells& cells = shard->cells();
+    total += cells.accepted.read();
+    for (const Cell& outcome : cells.requests) total += outcome.read();
+  }
+  return total;
+}
+
+Task<> App::be_lame() {
+  for (const auto& shard : data_) {
+    asio::post(shard->executor(), [there = shard.get()] { there->announce_end(); });
+  }
+  LameDuck duck(flags_.lame_duck, come(), shard_.clock().now());
+  while (!stopping_ && !duck.over(come(), shard_.clock().now())) {
+    co_await progress_->wait_until(shard_.clock().now() + kLook);
+  }
+  log_info("nobody comes any more: closing");
+}
+
 Task<> App::drain() {
+  if (flags_.lame_duck > Duration::zero()) co_await be_lame();
   doorkeeper_.stop();
   // What a shard says of its quiet counts from here on: it takes no connection any more.
   quiet_.assign(data_.size(), false);
@@ -274,13 +301,13 @@ Task<> App::admin(const control::Request& request, control::Reply& reply) {
     co_await reply.send(200, "application/json", std::move(body));
   } else if (request.path == "/events") {
     co_await events_.serve(request, reply);
-  } else if (request.path == "/healthz" && draining_) {
-    co_await reply.send(503, "text/plain", "draining");
-  } else if (request.path == "/healthz") {
+  } else if (request.path == "/readyz" && (draining_ || !accepting_)) {
+    co_await reply.send(503, "text/plain", draining_ ? "draining" : "no routes yet");
+  } else if (request.path == "/healthz" || request.path == "/readyz") {
     co_await reply.send(200, "text/plain", "ok");
   } else {
     co_await reply.send(404, "text/plain",
-                        "not found: this port has /status, /events and /healthz\n");
+                        "not found: this port has /status, /events, /healthz and /readyz\n");
   }
 }
 

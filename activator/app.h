@@ -22,7 +22,8 @@ namespace pilotlight::activator {
 /// the metrics port (9090).
 ///
 /// It takes connections once every Deployment is routed; until then they wait in the kernel, so a
-/// restart answers nobody with 404. SIGTERM: it takes none any more, answers what it has, each
+/// restart answers nobody with 404. SIGTERM: it is a lame duck first where it was told to (not
+/// ready, but serving whoever still comes), then takes none any more, answers what it has, each
 /// within its own deadline, and run() returns. A second signal ends it now.
 class App final : ControlListener {
  public:
@@ -44,6 +45,8 @@ class App final : ControlListener {
   [[nodiscard]] Task<> close_ports();
   [[nodiscard]] Task<> watch_signals();
   [[nodiscard]] Task<> drain();
+  [[nodiscard]] Task<> be_lame();
+  [[nodiscard]] std::uint64_t come() const noexcept;
   [[nodiscard]] Task<> end();
   [[nodiscard]] Task<> settle_data_shards();
   [[nodiscard]] Task<> admin(const control::Request& request, control::Reply& reply);

@@ -108,6 +108,7 @@ void Control::deployment_applied(const Json& object) {
   }
   deployment_stays(full_name(object));
   route(*view);
+  refused(Key{view->name_space, view->revision}, view_refusal(object));
   tell_doors(doors_.deployment_applied(*view));
 }
 
@@ -162,7 +163,7 @@ void Control::route(const config::DeploymentView& view) {
   homes_->install(known.info);
   if (is_new) {
     apply_replicas(known);
-    homes_->set_failure(known.info, known.failure);
+    tell_failure(known);
   }
   publish_due_ = true;
   if (listed_) publish();  // of a first list, all at its end
@@ -254,7 +255,19 @@ void Control::pod_changed(const Json& object) {
   if (known == nullptr || (pod.failure.empty() && !pod.ready)) return;
   if (known->failure == pod.failure) return;
   known->failure = pod.failure;
-  homes_->set_failure(known->info, known->failure);
+  tell_failure(*known);
+}
+
+void Control::refused(const Key& key, std::string why) {
+  const auto found = known_.find(key);
+  if (found == known_.end() || found->second.refusal == why) return;
+  found->second.refusal = std::move(why);
+  tell_failure(found->second);
+}
+
+/// What a Pod of it says comes first: it got further.
+void Control::tell_failure(const Known& known) {
+  homes_->set_failure(known.info, known.failure.empty() ? known.refusal : known.failure);
 }
 
 }  // namespace pilotlight::activator

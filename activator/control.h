@@ -83,7 +83,8 @@ class Control final : public wire::ClientListener, public RevisionListener {
     std::string deployment;
     std::optional<wire::Endpoints> endpoints;
     std::map<std::string, std::vector<SliceReplica>> slices;  // by slice
-    std::string failure;
+    std::string failure;                                      // of a Pod
+    std::string refusal;                                      // of the Pods that there should be
     bool leaving = false;  // its Deployment has lost our label: what is told of it counts no more
     std::uint64_t arrivals = 0;
     TimePoint counted_at{};
@@ -103,6 +104,8 @@ class Control final : public wire::ClientListener, public RevisionListener {
   void route(const config::DeploymentView& view);
   void apply_replicas(Known& known);
   void apply_slices(Known& known);
+  void refused(const Key& key, std::string why);
+  void tell_failure(const Known& known);
   void forget(const Key& key);
   void slice_changed(const kube::Json& object, bool exists);
   void pod_changed(const kube::Json& object);

@@ -83,6 +83,8 @@ Task<> DataShard::keep_door(Doors::iterator door) {
   doors_.erase(door);
 }
 
+void DataShard::announce_end() { pipeline_.announce_end(); }
+
 void DataShard::drain() {
   draining_ = true;
   for (Door& door : doors_) door.listener->close();

@@ -38,10 +38,11 @@ class DataShard final : TrafficListener {
   void start();
 
   // Posted by the control shard.
-  void accept();  ///< Takes connections from here on; to the kubelet, it is ready.
-  void drain();   ///< Takes none any more; connections end with the request they carry.
-  void stop();    ///< Ends what runs, now.
-  void end();     ///< With no connection left: ends the loop.
+  void accept();        ///< Takes connections from here on; to the kubelet, it is ready.
+  void announce_end();  ///< Goes on taking them, each for one answer more.
+  void drain();         ///< Takes none any more; connections end with the request they carry.
+  void stop();          ///< Ends what runs, now.
+  void end();           ///< With no connection left: ends the loop.
 
   /// The door of a Service: takes connections on this descriptor, for that route (RouteTable's
   /// name of a socket), from here on, until closed or drained; or for another route.

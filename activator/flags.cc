@@ -7,9 +7,11 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "activator/lame_duck.h"
 #include "common/base/file_text.h"
 #include "common/net/listener.h"
 #include "config/api_access.h"
+#include "config/scalars.h"
 
 namespace pilotlight::activator {
 namespace {
@@ -27,6 +29,7 @@ struct Raw {
   std::uint16_t metrics_port = 9090;
   std::size_t shards = 0;
   std::string log_level = "info";
+  std::string lame_duck = "0s";
   ParkLimits park;
 };
 
@@ -43,7 +46,7 @@ void declare(CLI::App& app, Raw& raw) {
       "PEM file of who signs its certificate: TLS is spoken there; read at each connect");
   app.add_option("--address", raw.address, "IP address of the admin and metrics ports")
       ->capture_default_str();
-  app.add_option("--admin-port", raw.admin_port, "/status, /events, /healthz; 0 picks one")
+  app.add_option("--admin-port", raw.admin_port, "/status, /events, /healthz, /readyz; 0 picks one")
       ->capture_default_str();
   app.add_option("--metrics-port", raw.metrics_port, "/metrics; 0 picks one")
       ->capture_default_str();
@@ -60,6 +63,9 @@ void declare(CLI::App& app, Raw& raw) {
                  "Requests of all revisions that may wait")
       ->capture_default_str();
   app.add_option("--park-bytes-total", raw.park.bytes_total, "Memory that those may take, in bytes")
+      ->capture_default_str();
+  app.add_option("--lame-duck", raw.lame_duck,
+                 "On SIGTERM goes on taking connections until none has come for so long, as 5s")
       ->capture_default_str();
   app.add_option("--log-level", raw.log_level, "Least level that is logged")
       ->check(CLI::IsMember({"debug", "info", "warn", "error", "off"}))
@@ -86,6 +92,12 @@ class Checker {
       problem(fmt::format("{}: got \"{}\", expected a file that can be read", flag, file));
     }
     return file;
+  }
+  Duration duration(std::string_view flag, const std::string& text) {
+    const auto parsed = config::parse_duration(text);
+    if (parsed && parsed->count() >= 0 && *parsed <= LameDuck::kLongest) return *parsed;
+    problem(fmt::format("{}: got \"{}\", expected a duration from 0s to 30s", flag, text));
+    return {};
   }
   std::string token(const std::string& file) {
     if (file.empty()) return {};
@@ -155,6 +167,11 @@ FlagsOutcome read_flags(int argc, const char* const* argv, const Surroundings& s
     flags.shards = std::clamp<std::size_t>(surroundings.cores, 1, 4);
   }
   flags.park = raw.park;
+  flags.lame_duck = check.duration("--lame-duck", raw.lame_duck);
+  // On a cluster every activator has the same address to listen on, and a name of its own.
+  flags.replica = surroundings.pod_name.empty()
+                      ? fmt::format("activator-{}", flags.admin.address().to_string())
+                      : surroundings.pod_name;
   flags.log_level = parse_log_level(raw.log_level, LogLevel::info);
   if (check.problems().empty()) {
     outcome.flags = std::move(flags);

@@ -49,6 +49,8 @@ class Pipeline {
   void became_ready() noexcept { ready_ = true; }
   /// Every answer from now on is its connection's last, and idle connections end.
   void close_connections() noexcept { connections_.close(); }
+  /// Every answer from here on is the last one of its connection.
+  void announce_end() noexcept { connections_.announce_end(); }
   /// Ends everything that runs, now.
   void stop() noexcept { connections_.stop(); }
 

@@ -125,6 +125,8 @@ std::string metrics_text(const Picture& picture) {
               sum(picture.cells, &Cells::retries));
   out.counter("pilotlight_activator_probes_total", "Probes answered.",
               sum(picture.cells, &Cells::probes));
+  out.counter("pilotlight_activator_connections_total", "Downstream connections so far.",
+              sum(picture.cells, &Cells::accepted));
   out.gauge("pilotlight_activator_connections", "Open downstream connections.",
             static_cast<double>(sum(picture.cells, &Cells::connections)));
   out.gauge("pilotlight_activator_parked_limit", "Bound of all waiting requests.",

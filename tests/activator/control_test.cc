@@ -315,6 +315,24 @@ TEST_F(ControlTest, APodsLastWordsReachTheShards) {
   ASSERT_TRUE(until([&] { return revisions_.failure(id).empty(); }));
 }
 
+TEST_F(ControlTest, AQuotaThatAllowsNoPodIsTheCauseUntilAPodSaysMore) {
+  Json refused = deployment("iris");
+  refused["status"] = Json::parse(R"({"conditions": [{"type": "ReplicaFailure", "status": "True",
+      "reason": "FailedCreate", "message": "exceeded quota"}]})");
+  control_.deployments().applied(deployment("iris"));
+  control_.deployments().synced();
+  control_.deployments().applied(refused);
+  ASSERT_TRUE(until([&] { return find("iris.default.x") != nullptr; }));
+  const std::uint32_t id = find("iris.default.x")->id;
+  ASSERT_TRUE(until([&] { return revisions_.failure(id) == "FailedCreate: exceeded quota"; }));
+  control_.pods().applied(Json::parse(R"({"metadata": {"name": "p", "namespace": "default",
+      "labels": {"serving.knative.dev/revision": "iris-00001"}},
+      "status": {"message": "no free address"}})"));
+  ASSERT_TRUE(until([&] { return revisions_.failure(id) == "replica p: no free address"; }));
+  control_.deployments().applied(deployment("iris"));
+  ASSERT_TRUE(until([&] { return revisions_.failure(id) == "replica p: no free address"; }));
+}
+
 Json managed_service() {
   Json service;
   service["metadata"] = Json{{"name", "web"},

@@ -8,7 +8,7 @@ from kubernetes import client, config
 
 from harness import wait_for
 from http1 import ask_now
-from test_controller import (ACTIVATORS, CONFIG, addresses, apply, get, installed,  # noqa: F401
+from test_controller import (ACTIVATORS, CONFIG, SYSTEM, addresses, apply, get, installed,  # noqa: F401
                              kubectl, slices, space)
 from world import AUTOSCALER, Kubelet, Program, listens
 
@@ -106,15 +106,29 @@ def service(name="flower"):
                      "ports": [{"name": "web", "port": 80, "targetPort": APP_PORT}]}}
 
 
+def activator(folder, number, again=""):
+    made = Program(folder, "pilotlight-activator", "--kubeconfig", CONFIG, "--address",
+                   f"127.0.0.{20 + number}", "--autoscaler", f"{AUTOSCALER}:9444", "--listen",
+                   f"{ACTIVATORS[number]}:8012", "--shards", 2, "--lame-duck", "3s",
+                   env={"POD_NAME": f"activator-{number}{again}"})
+    made.folder = folder
+    return made
+
+
+def admin(number, path):
+    address = f"127.0.0.{20 + number}"
+    try:
+        return ask_now((address, 8022), address, path, 10).status
+    except OSError:
+        return 0
+
+
 @pytest.fixture
 def programs(installed, space, tmp_path):  # noqa: F811
     kubelet = DirectKubelet(config.new_client_from_config(str(CONFIG)), space, tmp_path)
     made = [Program(tmp_path, "pilotlight-autoscaler", "--kubeconfig", CONFIG, "--address",
                     AUTOSCALER)]
-    for number, address in enumerate(ACTIVATORS):
-        made.append(Program(tmp_path, "pilotlight-activator", "--kubeconfig", CONFIG, "--address",
-                            f"127.0.0.{20 + number}", "--autoscaler", f"{AUTOSCALER}:9444",
-                            "--listen", f"{address}:8012", "--shards", 2))
+    made += [activator(tmp_path, number) for number in range(len(ACTIVATORS))]
     wait_for("the programs", lambda: listens(AUTOSCALER, 9444) and all(
         listens(address, 8012) for address in ACTIVATORS))
     yield made
@@ -167,6 +181,40 @@ def test_the_way_there_and_back_loses_no_request(programs, space):  # noqa: F811
                 "pilotlight" not in one["metadata"]["name"] for one in slices(space)), every=0.1)
             before = node.answers
             wait_for("requests on the old way", lambda b=before: node.answers > b + 200, every=0.1)
+    assert not node.errors, (len(node.errors), node.answers, node.errors[:10])
+
+
+def lead(address, ready):
+    """What the endpoint controller writes of an activator's pod: it runs, or it is on its way out."""
+    number = ACTIVATORS.index(address)
+    apply({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+           "metadata": {"name": f"activator-{number}", "labels": {
+               "kubernetes.io/service-name": "pilotlight-activator"}},
+           "addressType": "IPv4", "ports": [{"name": "http", "port": 8012}],
+           "endpoints": [{"addresses": [address], "conditions": {
+               "ready": ready, "serving": ready, "terminating": not ready}}]}, SYSTEM)
+
+
+def test_activators_restart_one_after_the_other_and_no_request_is_lost(programs, space):  # noqa: F811
+    apply(service(), space)
+    apply(deployment(min_scale="1"), space)
+    taken(space)
+    with Node(space, "flower") as node:
+        wait_for("requests", lambda: node.answers > 50, every=0.1)
+        for number, address in enumerate(ACTIVATORS):
+            old = programs[1 + number]
+            lead(address, ready=False)
+            old.process.terminate()
+            wait_for("not ready", lambda n=number: admin(n, "/readyz") == 503, every=0.05)
+            assert admin(number, "/healthz") == 200
+            assert old.process.wait(60) == 0, old.text()
+            assert "nobody comes any more" in old.text()
+            programs[1 + number] = activator(old.folder, number, "again")
+            wait_for("ready", lambda n=number: admin(n, "/readyz") == 200, every=0.05)
+            lead(address, ready=True)
+            taken(space)
+            before = node.answers
+            wait_for("requests", lambda b=before: node.answers > b + 200, every=0.1)
     assert not node.errors, (len(node.errors), node.answers, node.errors[:10])
 
 
