@@ -33,6 +33,9 @@ class Chronicle {
   /// `file`: may be null; must outlive this.
   explicit Chronicle(DecisionFile* file) : file_(file) {}
 
+  /// From here on; null for nowhere.
+  void write_to(DecisionFile* file) noexcept { file_ = file; }
+
   /// Only what happens to known revisions is told.
   void know(const wire::RevisionKey& revision, const std::string& service,
             const std::string& deployment, TimePoint now);

@@ -1,5 +1,6 @@
 #include "autoscaler/kube_feed.h"
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
@@ -121,7 +122,8 @@ void PulledFeed::applied(const kube::Json& object) {
 
 Task<PatchAnswer> KubeTarget::set_replicas(std::string name_space, std::string deployment,
                                            std::int32_t replicas) {
-  const TimePoint deadline = clock_.now() + patch_time_;
+  TimePoint deadline = clock_.now() + patch_time_;
+  if (fence_) deadline = std::min(deadline, fence_());
   const kube::ScaleAnswer scale =
       co_await client_.send_scale(std::move(name_space), std::move(deployment), replicas, deadline);
   PatchAnswer answer;

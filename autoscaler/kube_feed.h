@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <random>
 #include <set>
@@ -80,11 +81,14 @@ class PulledFeed final : public kube::Watcher::Listener {
 };
 
 /// Sends a number of replicas to the Kubernetes API: PATCH of the scale subresource, on connections
-/// that are kept, each within `patch_time`.
+/// that are kept, each within `patch_time` and before `fence`: when somebody else may lead.
 class KubeTarget final : public ScaleTarget {
  public:
-  KubeTarget(kube::Client& client, Clock& clock, Duration patch_time = std::chrono::seconds(5))
-      : client_(client), clock_(clock), patch_time_(patch_time) {}
+  using Fence = std::function<TimePoint()>;
+
+  KubeTarget(kube::Client& client, Clock& clock, Duration patch_time = std::chrono::seconds(5),
+             Fence fence = nullptr)
+      : client_(client), clock_(clock), patch_time_(patch_time), fence_(std::move(fence)) {}
 
   [[nodiscard]] Task<PatchAnswer> set_replicas(std::string name_space, std::string deployment,
                                                std::int32_t replicas) override;
@@ -93,6 +97,7 @@ class KubeTarget final : public ScaleTarget {
   kube::Client& client_;
   Clock& clock_;
   Duration patch_time_;
+  Fence fence_;
 };
 
 }  // namespace pilotlight::autoscaler

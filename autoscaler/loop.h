@@ -40,14 +40,19 @@ class Loop final : public wire::ServerListener, public RegistryListener, public 
   Loop(Scope& scope, Clock& clock, std::uint64_t epoch, ScaleTarget& target,
        std::mt19937_64& random, DecisionFile* file = nullptr, DecisionFile* recording = nullptr);
 
+  /// Another process decides: from here on this one only keeps in mind which revisions there are.
+  /// To be called before anything else.
+  void follow() noexcept;
+  /// This process decides from here on, as one that has just begun does; what it protects until it
+  /// knows what the other knew counts from now. Peers come after this.
+  void lead();
+  [[nodiscard]] bool leading() const noexcept { return leading_; }
+
   /// A Deployment of ours is there, or has changed.
   void track(const SubjectView& view);
   void untrack(const wire::RevisionKey& revision);
   /// All Deployments that were there at the start have been told of.
-  void deployments_known() {
-    deployments_known_ = true;
-    early_.clear();
-  }
+  void deployments_known();
 
   /// Decides what is due, every 100 ms, until close(). Spawn it once.
   [[nodiscard]] Task<> run();
@@ -79,6 +84,9 @@ class Loop final : public wire::ServerListener, public RegistryListener, public 
   [[nodiscard]] std::uint64_t epoch() const noexcept { return epoch_; }
 
  private:
+  // A client tries again every second, so whoever lives has come by then.
+  static constexpr Duration kSendersTime = std::chrono::seconds(2);
+
   [[nodiscard]] Task<> tick();
   void tend(Subject& subject, TimePoint now);
   void poke(wire::Peer& activator, const wire::Poke& frame);
@@ -112,8 +120,10 @@ class Loop final : public wire::ServerListener, public RegistryListener, public 
   Subjects subjects_;
   std::map<wire::RevisionKey, std::uint32_t> early_pokes_;  // of revisions not known yet
   EarlyHistory early_;
-  TimePoint started_;
+  std::map<wire::RevisionKey, SubjectView> followed_;  // in place of subjects, while another leads
+  TimePoint senders_by_;  // whoever has something to replay is here by then
   std::unique_ptr<Timer> timer_;
+  bool leading_ = true;
   bool deployments_known_ = false;
   bool closed_ = false;
 };

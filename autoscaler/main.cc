@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <optional>
 #include <string>
 
 #include <CLI/CLI.hpp>
@@ -32,6 +33,14 @@ std::string environment(const char* name) {
   return value == nullptr ? "" : value;
 }
 
+std::optional<pilotlight::autoscaler::LeaseName> read_lease_name(const std::string& text) {
+  const std::size_t slash = text.find('/');
+  if (slash == 0 || slash >= text.size() - 1 || text.find('/', slash + 1) != std::string::npos) {
+    return std::nullopt;
+  }
+  return pilotlight::autoscaler::LeaseName{text.substr(0, slash), text.substr(slash + 1)};
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -40,6 +49,7 @@ int main(int argc, char** argv) {
   std::string address = "127.0.0.1";
   std::string level = "info";
   std::string defaults_file;
+  std::string lease;
   autoscaler::Options options;
   CLI::App cli("Decides how many replicas every revision has.", "pilotlight-autoscaler");
   cli.set_version_flag("--version", "pilotlight-autoscaler " PILOTLIGHT_VERSION);
@@ -62,6 +72,12 @@ int main(int argc, char** argv) {
                  "JSON lines of every turn and every second of load, to take a run again with "
                  "`pilotlight decide`; of about 16 MiB the newest are kept")
       ->envname("PILOTLIGHT_RECORDING");
+  cli.add_option("--lease", lease,
+                 "NAMESPACE/NAME of a Lease: of several autoscalers the one that holds it decides. "
+                 "Without it this one does");
+  cli.add_option("--advertise", options.advertise,
+                 "With --lease: the IP where sidecars and activators reach this one (default: "
+                 "$POD_IP, else --address)");
   cli.add_option("--log-level", level, "debug, info, warn, error or off")
       ->check(CLI::IsMember({"debug", "info", "warn", "error", "off"}))
       ->capture_default_str();
@@ -78,6 +94,19 @@ int main(int argc, char** argv) {
   ErrorCode ec;
   options.address = asio::ip::make_address(address, ec);
   if (ec) return refuse("--address: got \"" + address + "\", expected an IP", kExitConfig);
+  if (!lease.empty()) {
+    options.lease = read_lease_name(lease);
+    if (!options.lease) {
+      return refuse("--lease: got \"" + lease + "\", expected NAMESPACE/NAME", kExitConfig);
+    }
+    if (options.advertise.empty()) options.advertise = environment("POD_IP");
+    if (options.advertise.empty()) options.advertise = address;
+    const auto reached = asio::ip::make_address(options.advertise, ec);
+    if (ec || reached.is_unspecified()) {
+      return refuse("--advertise: got \"" + options.advertise + "\", expected the IP of this host",
+                    kExitConfig);
+    }
+  }
   if (!api.token_file.empty()) {
     std::ifstream file(api.token_file);
     if (!(file >> options.token)) {

@@ -126,8 +126,10 @@ void patch_metrics(Exposition& out, const Scaler& scaler) {
 
 }  // namespace
 
-std::string status_json(Loop& loop) {
+std::string status_json(Loop& loop, std::string_view leader) {
   json out = {{"epoch", fmt::to_string(loop.epoch())},
+              {"leading", loop.leading()},
+              {"leader", leader},
               {"activators", loop.registry().activators()},
               {"revisions", json::array()}};
   for (const auto& [key, subject] : loop.subjects()) {
@@ -162,6 +164,7 @@ std::string metrics_text(Loop& loop, const wire::ServerCounts& wire) {
               "Lines of the event log that could not be written to disk.",
               loop.file() == nullptr ? 0 : loop.file()->lost());
   write_revision_metrics(out, loop);
+  out.gauge("pilotlight_leading", "1 in the process that decides.", loop.leading() ? 1 : 0);
   out.gauge("pilotlight_activators", "Activators connected.",
             static_cast<double>(loop.registry().activators()));
   out.gauge("pilotlight_wire_connections", "Sidecars and activators connected.",
@@ -171,6 +174,7 @@ std::string metrics_text(Loop& loop, const wire::ServerCounts& wire) {
   out.counter("pilotlight_wire_connections_total", "Connections accepted.", wire.accepted);
   out.counter("pilotlight_wire_refused_total", "Connections whose HELLO was refused.",
               wire.refused);
+  out.counter("pilotlight_wire_sent_away_total", "HELLOs answered with who leads.", wire.sent_away);
   out.counter("pilotlight_wire_bad_frames_total", "Connections ended by bytes that are no frame.",
               wire.bad_frames);
   out.counter("pilotlight_wire_skipped_frames_total", "Frames of unknown type.", wire.skipped);

@@ -57,6 +57,14 @@ struct Subject {
 [[nodiscard]] Policy policy_of(const config::ScalingPolicy& scaling);
 [[nodiscard]] WindowShape shape_of(const config::ScalingPolicy& scaling);
 
+inline constexpr Duration kTick = std::chrono::seconds(2);  ///< Knative's period of decisions.
+/// How often seconds are closed and the lost are let go.
+inline constexpr Duration kLoopStep = std::chrono::milliseconds(100);
+
+/// The revision's next turn after `now`: the same instants whichever process asks, and spread over
+/// the period so that not all revisions are decided on at once.
+[[nodiscard]] TimePoint next_turn(const wire::RevisionKey& key, TimePoint now);
+
 /// "concurrency" or "rps".
 [[nodiscard]] std::string_view metric_name(const config::ScalingPolicy& scaling) noexcept;
 

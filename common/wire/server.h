@@ -96,8 +96,8 @@ class Server {
   /// Does the work itself again, or for the first time.
   void welcome_all() noexcept;
 
-  /// Stops accepting, ends every connection (left() for each), waits for them. Call it before the
-  /// destructor.
+  /// Stops accepting, ends every connection (left() for each), with GOAWAY after send_away(), waits
+  /// for them. Call it before the destructor.
   [[nodiscard]] Task<> stop();
 
   [[nodiscard]] const ServerCounts& counts() const noexcept;
