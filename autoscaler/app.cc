@@ -33,6 +33,19 @@ kube::Watcher::What ours(const kube::Resource& resource) {
   return what;
 }
 
+kube::Watcher::What all_of(const kube::Resource& resource) {
+  kube::Watcher::What what;
+  what.resource = resource;
+  return what;
+}
+
+/// Those that the controller has made.
+kube::Watcher::What private_services() {
+  kube::Watcher::What what = all_of(kube::kServices);
+  what.selector.labels = "pilotlight.dev/private=true";
+  return what;
+}
+
 kube::Watcher::What service_slices() {
   kube::Watcher::What what;
   what.resource = kube::kEndpointSlices;
@@ -72,10 +85,16 @@ App::App(Options options)
       deployments_(loop_, options_.defaults),
       slices_(loop_.registry()),
       pods_(loop_),
+      rivals_(loop_),
+      path_teller_(shard_.clock(), target_, random_),
+      paths_(path_teller_),
       pulled_(loop_),
       deployment_watch_(kube_, shard_.clock(), ours(kube::kDeployments), deployments_, random_),
       slice_watch_(kube_, shard_.clock(), service_slices(), slices_, random_),
       pod_watch_(kube_, shard_.clock(), ours(kube::kPods), pods_, random_),
+      rival_watch_(kube_, shard_.clock(), all_of(kube::kHorizontalPodAutoscalers), rivals_,
+                   random_),
+      path_watch_(kube_, shard_.clock(), private_services(), paths_, random_),
       pulled_watch_(kube_, shard_.clock(), pulled_images(), pulled_, random_),
       wire_(shard_.executor(), shard_.clock(), wire_options(options_, epoch_), loop_),
       admin_(shard_.executor(), shard_.clock(),
@@ -87,6 +106,7 @@ App::App(Options options)
                  return metrics(request, reply);
                }),
       signals_(shard_.executor()) {
+  loop_.tell_paths(path_teller_);
   if (!options_.lease) return;
   loop_.follow();
   wire_.send_away("");
@@ -126,16 +146,20 @@ void App::stand_for_election(const tcp::endpoint& wire) {
   what.space = options_.lease->space;
   what.name = options_.lease->name;
   what.params.identity = identity_;
-  elector_.emplace(kube_, shard_.clock(), std::move(what), *this, random_);
+  kube::Elector::Listener& self = *this;  // only this class knows that it is one
+  elector_.emplace(kube_, shard_.clock(), std::move(what), self, random_);
 }
 
 int App::run() {
   ErrorCode ec;
   for (const int number : {SIGTERM, SIGINT}) signals_.add(number, ec);
+  shard_.scope().spawn(rival_watch_.run());  // first: what others scale is left alone at once
   shard_.scope().spawn(deployment_watch_.run());
   shard_.scope().spawn(slice_watch_.run());
   shard_.scope().spawn(pod_watch_.run());
   shard_.scope().spawn(pulled_watch_.run());
+  shard_.scope().spawn(path_watch_.run());
+  shard_.scope().spawn(path_teller_.run());
   shard_.scope().spawn(loop_.run());
   if (elector_) {
     shard_.scope().spawn(elector_->watch());
@@ -157,6 +181,7 @@ void App::deposed() {
   log_error("lease lost: another may decide now, so this process ends", {{"identity", identity_}});
   code_ = kExitDeposed;
   loop_.close();
+  path_teller_.close();
   signals_.cancel();
 }
 
@@ -181,10 +206,13 @@ Task<> App::hand_over() {
   const bool led = elector_->leading();
   const auto timer = shard_.clock().make_timer();
   TimePoint latest = shard_.clock().now() + kHandOverTime;
-  while (loop_.scaler().queue().in_flight() > 0 && shard_.clock().now() < latest) {
+  const auto busy = [this] {
+    return loop_.scaler().queue().in_flight() > 0 || path_teller_.busy();
+  };
+  while (busy() && shard_.clock().now() < latest) {
     co_await timer->wait_until(shard_.clock().now() + kLook);
   }
-  const bool quiet = loop_.scaler().queue().in_flight() == 0;
+  const bool quiet = !busy();
   if (quiet) co_await elector_->release(shard_.clock().now() + kReleaseTime);
   const auto succeeded = [this] {
     return !elector_->holder().empty() && elector_->holder() != identity_;
@@ -198,11 +226,14 @@ Task<> App::hand_over() {
 
 Task<> App::end() {
   loop_.close();
+  path_teller_.close();
   if (elector_) co_await hand_over();
   deployment_watch_.close();
   slice_watch_.close();
   pod_watch_.close();
   pulled_watch_.close();
+  rival_watch_.close();
+  path_watch_.close();
   co_await wire_.stop();
   co_await admin_.stop();
   co_await metrics_.stop();

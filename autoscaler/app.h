@@ -83,10 +83,15 @@ class App final : kube::Elector::Listener {
   DeploymentFeed deployments_;
   SliceFeed slices_;
   PodFeed pods_;
+  RivalFeed rivals_;
+  PathTeller path_teller_;
+  PathFeed paths_;
   PulledFeed pulled_;
   kube::Watcher deployment_watch_;
   kube::Watcher slice_watch_;
   kube::Watcher pod_watch_;
+  kube::Watcher rival_watch_;
+  kube::Watcher path_watch_;
   kube::Watcher pulled_watch_;
   wire::Server wire_;
   control::Server admin_;

@@ -7,7 +7,9 @@
 #include <string>
 
 #include "autoscaler/loop.h"
+#include "autoscaler/path_teller.h"
 #include "autoscaler/pod_view.h"
+#include "autoscaler/rivals.h"
 #include "autoscaler/scale_target.h"
 #include "common/kube/client.h"
 #include "common/kube/watcher.h"
@@ -65,6 +67,33 @@ class PodFeed final : public kube::Watcher::Listener {
   Loop& loop_;
 };
 
+/// Tells the Loop which Deployments somebody else scales.
+class RivalFeed final : public kube::Watcher::Listener {
+ public:
+  explicit RivalFeed(Loop& loop) : loop_(loop) {}
+
+  void applied(const kube::Json& object) override { tell(rivals_.applied(object)); }
+  void removed(const kube::Json& object) override { tell(rivals_.removed(object)); }
+
+ private:
+  void tell(const Rivals::Touched& touched);
+
+  Loop& loop_;
+  Rivals rivals_;
+};
+
+/// Tells the PathTeller of the private Services, and how they are marked.
+class PathFeed final : public kube::Watcher::Listener {
+ public:
+  explicit PathFeed(PathTeller& paths) : paths_(paths) {}
+
+  void applied(const kube::Json& object) override;
+  void removed(const kube::Json& object) override;
+
+ private:
+  PathTeller& paths_;
+};
+
 /// Tells the Loop of images that were pulled, from the Events that kubelet writes. What a first
 /// list holds is history.
 class PulledFeed final : public kube::Watcher::Listener {
@@ -80,9 +109,10 @@ class PulledFeed final : public kube::Watcher::Listener {
   bool synced_ = false;
 };
 
-/// Sends a number of replicas to the Kubernetes API: PATCH of the scale subresource, on connections
-/// that are kept, each within `patch_time` and before `fence`: when somebody else may lead.
-class KubeTarget final : public ScaleTarget {
+/// Sends to the Kubernetes API what was decided, on connections that are kept: PATCHes of the scale
+/// subresource, and of annotations on pods and private Services. Each ends within `patch_time`, and
+/// before `fence`: when somebody else may lead.
+class KubeTarget final : public ScaleTarget, public PathTarget {
  public:
   using Fence = std::function<TimePoint()>;
 
@@ -92,8 +122,17 @@ class KubeTarget final : public ScaleTarget {
 
   [[nodiscard]] Task<PatchAnswer> set_replicas(std::string name_space, std::string deployment,
                                                std::int32_t replicas) override;
+  /// Within 500 ms, one after another.
+  [[nodiscard]] Task<> set_costs(std::string name_space, std::vector<PodCost> costs) override;
+  [[nodiscard]] Task<Result<>> mark_path(std::string name_space, std::string service,
+                                         bool direct) override;
 
  private:
+  [[nodiscard]] TimePoint deadline(Duration time) const;
+  [[nodiscard]] Task<Result<>> annotate(kube::Resource resource, std::string name_space,
+                                        std::string name, std::string_view annotation,
+                                        std::string value, TimePoint deadline);
+
   kube::Client& client_;
   Clock& clock_;
   Duration patch_time_;

@@ -118,6 +118,7 @@ std::vector<Signal> Loop::signals_of(const Subject& subject) const {
 }
 
 void Loop::decide_on(Subject& subject, std::optional<std::uint32_t> parked, TimePoint now) {
+  if (!subject.rival.empty()) return;
   LoggedDecision logged;
   logged.at = now;
   logged.seen = observe(subject, now);
@@ -128,9 +129,24 @@ void Loop::decide_on(Subject& subject, std::optional<std::uint32_t> parked, Time
   logged.unix_ms = wall_clock_ns() / 1'000'000;
   subject.last = logged.decision;
   if (parked && logged.decision.desired && subject.returning) subject.returning->woken = true;
+  if (paths_ != nullptr && logged.decision.desired) {
+    // Without a replica there is nobody but the activators.
+    paths_->want(subject.view.key, logged.decision.direct && logged.seen.ready > 0);
+  }
   leave_checkpoint(subject, now);
   if (recording_ != nullptr) record_turn(subject, logged);
   apply(subject, logged);
+}
+
+std::vector<PodCost> Loop::costs_of(const Subject& subject, std::int32_t to) const {
+  std::vector<ReplicaLoad> ready;
+  for (const ReplicaRecord& replica : registry_.replicas(subject.view.key)) {
+    if (replica.phase != ReplicaPhase::ready) continue;
+    ReplicaLoad& one = ready.emplace_back();
+    one.pod = replica.name;
+    one.load = subject.collector.present_in(replica.name);
+  }
+  return costs_.changes(subject.view.key.name_space, std::move(ready), to);
 }
 
 void Loop::apply(Subject& subject, const LoggedDecision& logged) {
@@ -149,6 +165,7 @@ void Loop::apply(Subject& subject, const LoggedDecision& logged) {
   change.text = std::move(text);
   change.decided_at = logged.at;
   if (logged.seen.poke) change.poked_at = logged.at;
+  change.costs = costs_of(subject, desired);
   log_info("scale", {{"namespace", subject.view.key.name_space},
                      {"revision", subject.view.key.revision},
                      {"from", change.from},

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "autoscaler/loop.h"
+#include "common/base/log.h"
 
 namespace pilotlight::autoscaler {
 namespace {
@@ -52,6 +53,10 @@ void Loop::track(const SubjectView& view) {
   if (subject.patched && now < subject.patched->until && view.replicas == subject.patched->from) {
     subject.view.replicas = before;
   }
+  const auto rival = rivals_.find({view.key.name_space, view.deployment});
+  leave_to(subject, rival == rivals_.end() ? std::string() : rival->second);
+  if (!subject.rival.empty()) subject.desired = view.replicas;
+  chronicle_.creation_refused(view.key, view.refused, now);
   registry_.track(view.key, subject.policy.stable_window, now);
   if (!added) return;
   subject.desired = view.replicas;
@@ -64,11 +69,52 @@ void Loop::track(const SubjectView& view) {
 }
 
 void Loop::untrack(const wire::RevisionKey& revision) {
+  if (paths_ != nullptr) paths_->forget(revision);
   followed_.erase(revision);
   subjects_.erase(revision);
   log_.forget(revision);
   registry_.untrack(revision);
   chronicle_.forget(revision);
+}
+
+void Loop::rival(const Rivals::Name& deployment, const std::string& who) {
+  if (who.empty()) {
+    rivals_.erase(deployment);
+  } else {
+    rivals_[deployment] = who;
+  }
+  for (const auto& [key, subject] : subjects_) {
+    if (key.name_space != deployment.first) continue;
+    if (subject->view.deployment == deployment.second) leave_to(*subject, who);
+  }
+}
+
+/// Two that scale one Deployment would undo each other's work for ever.
+void Loop::leave_to(Subject& subject, const std::string& who) {
+  if (subject.rival == who) return;
+  subject.rival = who;
+  const wire::RevisionKey& key = subject.view.key;
+  chronicle_.left_to(key, who, clock_.now());
+  if (who.empty()) {
+    log_info("scaled again", {{"namespace", key.name_space}, {"revision", key.revision}});
+    subject.state = DeciderState();  // what it remembers is of another time
+    subject.state.initial_reached = true;
+    return;
+  }
+  log_warn("left alone: somebody else scales it",
+           {{"namespace", key.name_space}, {"revision", key.revision}, {"scaled_by", who}});
+  scaler_.forget(key);
+  subject.desired = subject.view.replicas;
+}
+
+void Loop::pod_changed(const PodView& pod) {
+  costs_.seen(pod);
+  chronicle_.pod_changed(pod, clock_.now());
+}
+
+void Loop::pod_gone(const PodView& pod) {
+  costs_.gone(pod);
+  chronicle_.pod_gone(pod, clock_.now());
 }
 
 }  // namespace pilotlight::autoscaler

@@ -76,6 +76,9 @@ json revision_of(Loop& loop, const Subject& subject) {
               {"activators_wanted", wanted_activators(loop, subject)},
               {"replicas", json::array()},
               {"decisions", json::array()}};
+  if (!subject.rival.empty()) out["left_alone_to"] = subject.rival;
+  const std::string cause = loop.chronicle().cause(subject.view.key);
+  if (!cause.empty()) out["cause"] = cause;
   const PatchOutcome* failed = loop.scaler().queue().failed(subject.view.key);
   if (failed != nullptr) out["patch"] = patch_of(*failed, loop.now());
   for (const ReplicaRecord& replica : loop.registry().replicas(subject.view.key)) {
@@ -124,6 +127,18 @@ void patch_metrics(Exposition& out, const Scaler& scaler) {
             static_cast<double>(scaler.queue().waiting()));
 }
 
+void path_metrics(Exposition& out, const PathTeller& paths) {
+  std::vector<Sample> marks(2);
+  marks[0].labels = {{"result", "taken"}};
+  marks[0].value = static_cast<double>(paths.taken());
+  marks[1].labels = {{"result", "failed"}};
+  marks[1].value = static_cast<double>(paths.failed());
+  out.counter("pilotlight_traffic_path_marks_total",
+              "Marks on private Services that say which way requests go.", marks);
+  out.gauge("pilotlight_traffic_path_waiting", "Such marks that are to be written still.",
+            static_cast<double>(paths.waiting()));
+}
+
 }  // namespace
 
 std::string status_json(Loop& loop, std::string_view leader) {
@@ -159,7 +174,10 @@ std::string metrics_text(Loop& loop, const wire::ServerCounts& wire) {
             per_revision(loop, [](const Subject& s) { return s.last.panicking ? 1 : 0; }));
   out.counter("pilotlight_revision_wakes_total", "From zero replicas to some.",
               per_revision(loop, [](const Subject& s) { return s.wakes; }));
+  out.gauge("pilotlight_revision_left_alone", "1 while somebody else scales it.",
+            per_revision(loop, [](const Subject& s) { return s.rival.empty() ? 0 : 1; }));
   patch_metrics(out, loop.scaler());
+  if (loop.paths() != nullptr) path_metrics(out, *loop.paths());
   out.counter("pilotlight_decision_lines_lost_total",
               "Lines of the event log that could not be written to disk.",
               loop.file() == nullptr ? 0 : loop.file()->lost());

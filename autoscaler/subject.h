@@ -20,6 +20,7 @@ struct SubjectView {
   std::int32_t replicas = 0;    ///< spec.replicas
   std::int64_t generation = 1;  ///< 1: nobody has scaled it since it was made.
   bool reachable = true;        ///< Something routes to it.
+  std::string refused;          ///< Why its pods cannot be made; "" when they can.
   config::ScalingPolicy policy;
 };
 
@@ -33,6 +34,7 @@ struct Subject {
   DeciderState state;
   Decision last;             ///< The newest decision.
   std::int32_t desired = 0;  ///< What was last wanted.
+  std::string rival;         ///< Who else scales it, so that it is left alone; "": nobody.
   std::uint64_t wakes = 0;   ///< From zero to some.
   TimePoint next_tick{};
 

@@ -8,6 +8,8 @@
 namespace pilotlight::autoscaler {
 namespace {
 
+using namespace std::chrono_literals;
+
 class LoopFollows : public LoopTest {
  protected:
   LoopFollows() { loop.follow(); }

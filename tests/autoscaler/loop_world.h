@@ -14,8 +14,6 @@
 
 namespace pilotlight::autoscaler {
 
-using namespace std::chrono_literals;
-
 /// An API that does what it is told, or fails as often as `failures` says.
 struct FakeTarget final : ScaleTarget {
   Task<PatchAnswer> set_replicas(std::string, std::string deployment, std::int32_t n) override {
@@ -34,6 +32,11 @@ struct FakeTarget final : ScaleTarget {
     }
     co_return answer;
   }
+  Task<> set_costs(std::string, std::vector<PodCost> wanted) override {
+    costs.push_back(std::move(wanted));
+    co_return;
+  }
+  std::vector<std::vector<PodCost>> costs;
   std::vector<std::pair<std::string, std::int32_t>> calls;
   std::function<void()> on_call;
   int failures = 0;
@@ -43,7 +46,7 @@ struct FakeTarget final : ScaleTarget {
 /// A Loop with an API, an activator, and the time in our hands.
 class LoopTest : public ::testing::Test {
  protected:
-  LoopTest() { clock.advance(1000s); }
+  LoopTest() { clock.advance(std::chrono::seconds(1000)); }
 
   ~LoopTest() override {
     loop.close();
@@ -84,8 +87,8 @@ class LoopTest : public ::testing::Test {
   /// Four reports a second for `length`, with that many requests in flight; the API's echo of what
   /// was asked for follows at once.
   void run_load(std::uint32_t in_flight, Duration length) {
-    for (Duration passed{}; passed < length; passed += 250ms) {
-      clock.advance(250ms);
+    for (Duration passed{}; passed < length; passed += kReportPeriod) {
+      clock.advance(kReportPeriod);
       stats.revision = key;
       stats.epoch = activator.hello().epoch;
       stats.load.at_us += 250'000;
@@ -100,6 +103,8 @@ class LoopTest : public ::testing::Test {
     for (const auto& [deployment, n] : target.calls) numbers.push_back(n);
     return numbers;
   }
+
+  static constexpr std::chrono::milliseconds kReportPeriod{250};
 
   const wire::RevisionKey key{"default", "iris-00001"};
   asio::io_context io{1};
