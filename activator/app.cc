@@ -7,18 +7,22 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "activator/lame_duck.h"
 #include "common/base/log.h"
 #include "common/metrics/exposition.h"
+#include "config/managed_service.h"
 
 namespace pilotlight::activator {
 namespace {
 
 using namespace std::chrono_literals;
 
+constexpr Duration kLook = 250ms;  // how often a lame duck looks around
+
 wire::Hello hello(const Flags& flags, std::uint64_t epoch) {
   wire::Hello hello;
   hello.role = wire::Role::activator;
-  hello.replica = fmt::format("activator-{}", flags.admin.address().to_string());
+  hello.replica = flags.replica;
   hello.epoch = epoch;
   hello.token = flags.token;
   hello.capabilities = wire::kReplay;
@@ -28,6 +32,14 @@ wire::Hello hello(const Flags& flags, std::uint64_t epoch) {
 kube::Watcher::What all_of(const kube::Resource& resource) {
   kube::Watcher::What what;
   what.resource = resource;
+  return what;
+}
+
+/// Those that lead to the activators, or are about to.
+kube::Watcher::What managed_services() {
+  kube::Watcher::What what;
+  what.resource = kube::kServices;
+  what.selector.labels = config::kManagedLabel;
   return what;
 }
 
@@ -56,6 +68,7 @@ App::App(const Flags& flags)
         return shards;
       }()),
       quiet_(flags.shards, false),
+      doorkeeper_(shard_.clock(), flags.listen.address(), data_, random_),
       homes_(shard_.executor(), shard_.clock(), revisions_of(data_)),
       autoscaler_(shard_.executor(), shard_.clock(), flags.autoscaler, hello(flags, epoch_),
                   control_, random_),
@@ -64,6 +77,7 @@ App::App(const Flags& flags)
                    random_),
       slices_(kube_, shard_.clock(), all_of(kube::kEndpointSlices), control_.slices(), random_),
       pods_(kube_, shard_.clock(), all_of(kube::kPods), control_.pods(), random_),
+      services_(kube_, shard_.clock(), managed_services(), control_.services(), random_),
       admin_(shard_.executor(), shard_.clock(),
              [this](const control::Request& request, control::Reply& reply) {
                return admin(request, reply);
@@ -150,6 +164,8 @@ int App::run() {
   scope.spawn(deployments_.run());
   scope.spawn(slices_.run());
   scope.spawn(pods_.run());
+  scope.spawn(services_.run());
+  scope.spawn(doorkeeper_.run());
   scope.spawn(control_.run());
   shard_.run();
   for (const auto& shard : data_) shard->join();
@@ -166,6 +182,10 @@ void App::routed() {
   }
 }
 
+void App::doors_changed(const Doors& doors) {
+  if (!draining_) doorkeeper_.want(doors);
+}
+
 Task<> App::watch_signals() {
   for (;;) {
     const auto [ec, number] = co_await signals_.async_wait(use_tuple);
@@ -178,6 +198,7 @@ Task<> App::watch_signals() {
       log_warn("second signal: stopping now");
       stopping_ = true;
       exit_code_ = 1;
+      progress_->cancel();
       for (const auto& shard : data_) {
         asio::post(shard->executor(), [there = shard.get()] { there->stop(); });
       }
@@ -199,7 +220,31 @@ bool App::all_quiet() const noexcept {
   return true;
 }
 
+/// Whoever has come so far: connections, and requests on those that were there before.
+std::uint64_t App::come() const noexcept {
+  std::uint64_t total = 0;
+  for (const auto& shard : data_) {
+    const Cells& cells = shard->cells();
+    total += cells.accepted.read();
+    for (const Cell& outcome : cells.requests) total += outcome.read();
+  }
+  return total;
+}
+
+Task<> App::be_lame() {
+  for (const auto& shard : data_) {
+    asio::post(shard->executor(), [there = shard.get()] { there->announce_end(); });
+  }
+  LameDuck duck(flags_.lame_duck, come(), shard_.clock().now());
+  while (!stopping_ && !duck.over(come(), shard_.clock().now())) {
+    co_await progress_->wait_until(shard_.clock().now() + kLook);
+  }
+  log_info("nobody comes any more: closing");
+}
+
 Task<> App::drain() {
+  if (flags_.lame_duck > Duration::zero()) co_await be_lame();
+  doorkeeper_.stop();
   // What a shard says of its quiet counts from here on: it takes no connection any more.
   quiet_.assign(data_.size(), false);
   for (const auto& shard : data_) {
@@ -226,6 +271,7 @@ Task<> App::end() {
   deployments_.close();
   slices_.close();
   pods_.close();
+  services_.close();
   ErrorCode ignored;  // the wait for signals ends either way
   signals_.cancel(ignored);
   shard_.scope().cancel(asio::cancellation_type::terminal);
@@ -238,6 +284,8 @@ Task<Picture> App::look() {
   picture.epoch = epoch_;
   picture.autoscaler_connected = autoscaler_.connected();
   picture.draining = draining_;
+  picture.doors = doorkeeper_.open();
+  picture.door_failures = doorkeeper_.failures();
   picture.rate = [this](const RevisionInfo& revision) { return control_.rate(revision); };
   for (const auto& shard : data_) picture.cells.push_back(&shard->cells());
   picture.parked = budget_.requests();
@@ -253,13 +301,13 @@ Task<> App::admin(const control::Request& request, control::Reply& reply) {
     co_await reply.send(200, "application/json", std::move(body));
   } else if (request.path == "/events") {
     co_await events_.serve(request, reply);
-  } else if (request.path == "/healthz" && draining_) {
-    co_await reply.send(503, "text/plain", "draining");
-  } else if (request.path == "/healthz") {
+  } else if (request.path == "/readyz" && (draining_ || !accepting_)) {
+    co_await reply.send(503, "text/plain", draining_ ? "draining" : "no routes yet");
+  } else if (request.path == "/healthz" || request.path == "/readyz") {
     co_await reply.send(200, "text/plain", "ok");
   } else {
     co_await reply.send(404, "text/plain",
-                        "not found: this port has /status, /events and /healthz\n");
+                        "not found: this port has /status, /events, /healthz and /readyz\n");
   }
 }
 

@@ -10,6 +10,7 @@
 
 #include "activator/control.h"
 #include "activator/data_shard.h"
+#include "activator/doorkeeper.h"
 #include "activator/flags.h"
 #include "activator/status.h"
 #include "common/control/server.h"
@@ -21,7 +22,8 @@ namespace pilotlight::activator {
 /// the metrics port (9090).
 ///
 /// It takes connections once every Deployment is routed; until then they wait in the kernel, so a
-/// restart answers nobody with 404. SIGTERM: it takes none any more, answers what it has, each
+/// restart answers nobody with 404. SIGTERM: it is a lame duck first where it was told to (not
+/// ready, but serving whoever still comes), then takes none any more, answers what it has, each
 /// within its own deadline, and run() returns. A second signal ends it now.
 class App final : ControlListener {
  public:
@@ -36,12 +38,15 @@ class App final : ControlListener {
 
  private:
   void routed() override;
+  void doors_changed(const Doors& doors) override;
 
   [[nodiscard]] std::optional<std::string> bind_ports();
   [[nodiscard]] std::optional<std::string> bind_gateway();
   [[nodiscard]] Task<> close_ports();
   [[nodiscard]] Task<> watch_signals();
   [[nodiscard]] Task<> drain();
+  [[nodiscard]] Task<> be_lame();
+  [[nodiscard]] std::uint64_t come() const noexcept;
   [[nodiscard]] Task<> end();
   [[nodiscard]] Task<> settle_data_shards();
   [[nodiscard]] Task<> admin(const control::Request& request, control::Reply& reply);
@@ -59,12 +64,14 @@ class App final : ControlListener {
   Control control_;
   std::vector<std::unique_ptr<DataShard>> data_;
   std::vector<bool> quiet_;
+  Doorkeeper doorkeeper_;
   Homes homes_;
   wire::Client autoscaler_;
   kube::Client kube_;
   kube::Watcher deployments_;
   kube::Watcher slices_;
   kube::Watcher pods_;
+  kube::Watcher services_;
   control::Server admin_;
   control::Server metrics_;
   asio::basic_signal_set<Executor> signals_;

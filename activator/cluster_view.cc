@@ -23,6 +23,13 @@ std::uint16_t serving_port(const Json& slice) {
   return kServingPort;
 }
 
+const Json* condition_of(const Json& object, std::string_view type) {
+  for (const Json& condition : kube::array(object, {"status", "conditions"})) {
+    if (kube::text(condition, {"type"}) == type) return &condition;
+  }
+  return nullptr;
+}
+
 std::string last_line(std::string_view text) {
   while (!text.empty() && text.back() == '\n') text.remove_suffix(1);
   const std::size_t newline = text.rfind('\n');
@@ -45,11 +52,23 @@ std::string container_failure(const Json& status) {
                      words.empty() ? "" : ": ", words);
 }
 
+/// "Unschedulable: 0/1 nodes are available: ...", or "".
+std::string unscheduled(const Json& pod) {
+  const Json* scheduled = condition_of(pod, "PodScheduled");
+  if (scheduled == nullptr || kube::text(*scheduled, {"status"}) != "False") return {};
+  return fmt::format("{}: {}", kube::text(*scheduled, {"reason"}),
+                     kube::text(*scheduled, {"message"}));
+}
+
 std::string pod_failure(const Json& pod, const Json* ready) {
-  for (const Json& status : kube::array(pod, {"status", "containerStatuses"})) {
-    const std::string failure = container_failure(status);
-    if (!failure.empty()) return failure;
+  for (const char* list : {"initContainerStatuses", "containerStatuses"}) {
+    for (const Json& status : kube::array(pod, {"status", list})) {
+      const std::string failure = container_failure(status);
+      if (!failure.empty()) return failure;
+    }
   }
+  const std::string nowhere = unscheduled(pod);
+  if (!nowhere.empty()) return nowhere;
   const std::string_view whole = kube::text(pod, {"status", "message"});
   if (!whole.empty()) return std::string(whole);
   return ready == nullptr ? std::string() : std::string(kube::text(*ready, {"message"}));
@@ -88,16 +107,19 @@ PodView view_pod(const kube::Json& pod) {
   view.revision = kube::label_of(pod, config::kRevisionLabel);
   const Json& owners = kube::array(pod, {"metadata", "ownerReferences"});
   if (!owners.empty()) view.owner = kube::text(owners[0], {"name"});
-  const Json* condition = nullptr;
-  for (const Json& candidate : kube::array(pod, {"status", "conditions"})) {
-    if (kube::text(candidate, {"type"}) == "Ready") condition = &candidate;
-  }
+  const Json* condition = condition_of(pod, "Ready");
   view.ready = condition != nullptr && kube::text(*condition, {"status"}) == "True";
   const bool terminating = kube::find(pod, {"metadata", "deletionTimestamp"}) != nullptr;
   if (view.ready || terminating) return view;
   const std::string failure = pod_failure(pod, condition);
   if (!failure.empty()) view.failure = fmt::format("replica {}: {}", view.name, failure);
   return view;
+}
+
+std::string view_refusal(const kube::Json& deployment) {
+  const Json* failure = condition_of(deployment, "ReplicaFailure");
+  if (failure == nullptr || kube::text(*failure, {"status"}) != "True") return {};
+  return fmt::format("{}: {}", kube::text(*failure, {"reason"}), kube::text(*failure, {"message"}));
 }
 
 }  // namespace pilotlight::activator

@@ -32,4 +32,8 @@ struct PodView {
 };
 [[nodiscard]] PodView view_pod(const kube::Json& pod);
 
+/// Why the API server makes no Pod for a Deployment, a quota for instance: "FailedCreate: pods
+/// \"x\" is forbidden: exceeded quota: ..."; "" when it makes them.
+[[nodiscard]] std::string view_refusal(const kube::Json& deployment);
+
 }  // namespace pilotlight::activator

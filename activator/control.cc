@@ -2,12 +2,15 @@
 
 #include <fmt/format.h>
 
+#include "activator/door_plan.h"
 #include "common/base/log.h"
 
 namespace pilotlight::activator {
 namespace {
 
 using kube::Json;
+
+constexpr Duration kLeaveTime = DoorPlan::kLinger;
 
 std::string full_name(const Json& object) {
   return fmt::format("{}/{}", kube::namespace_of(object), kube::name_of(object));
@@ -24,6 +27,7 @@ class Control::Deployments final : public kube::Watcher::Listener {
     owner_.listed_ = true;
     owner_.publish();
     owner_.parts_.listener.routed();
+    owner_.tell_doors(true);
   }
 
  private:
@@ -50,11 +54,30 @@ class Control::Pods final : public kube::Watcher::Listener {
   Control& owner_;
 };
 
+class Control::Services final : public kube::Watcher::Listener {
+ public:
+  explicit Services(Control& owner) : owner_(owner) {}
+  void applied(const Json& object) override {
+    owner_.tell_doors(owner_.doors_.service_applied(object));
+  }
+  void removed(const Json& object) override {
+    owner_.tell_doors(owner_.doors_.service_removed(object));
+  }
+  void synced() override {
+    owner_.services_listed_ = true;
+    owner_.tell_doors(true);
+  }
+
+ private:
+  Control& owner_;
+};
+
 Control::Control(const Parts& parts)
     : parts_(parts),
       deployments_(std::make_unique<Deployments>(*this)),
       slices_(std::make_unique<Slices>(*this)),
       pods_(std::make_unique<Pods>(*this)),
+      services_(std::make_unique<Services>(*this)),
       pause_(parts.clock.make_timer()) {}
 
 Control::~Control() = default;
@@ -67,12 +90,14 @@ void Control::use(Homes& homes, wire::Client& autoscaler) {
 kube::Watcher::Listener& Control::deployments() noexcept { return *deployments_; }
 kube::Watcher::Listener& Control::slices() noexcept { return *slices_; }
 kube::Watcher::Listener& Control::pods() noexcept { return *pods_; }
+kube::Watcher::Listener& Control::services() noexcept { return *services_; }
+
+void Control::tell_doors(bool changed) {
+  if (changed && listed_ && services_listed_) parts_.listener.doors_changed(doors_.doors());
+}
 
 void Control::deployment_applied(const Json& object) {
-  if (!config::is_injected(object)) {
-    deployment_removed(object);
-    return;
-  }
+  if (!config::is_injected(object)) return deployment_leaves(full_name(object));
   const auto view = config::view_deployment(object);
   if (!view) {
     // The last good one stays: a live edit must not take a service away.
@@ -81,8 +106,41 @@ void Control::deployment_applied(const Json& object) {
     }
     return;
   }
-  const Key key{view->name_space, view->revision};
-  auto [place, added] = by_deployment_.try_emplace(full_name(object), key);
+  deployment_stays(full_name(object));
+  route(*view);
+  refused(Key{view->name_space, view->revision}, view_refusal(object));
+  tell_doors(doors_.deployment_applied(*view));
+}
+
+/// Its label is gone. Until the last node has heard where its Services lead now, requests come here
+/// as before, and find the replicas as they were.
+void Control::deployment_leaves(const std::string& name) {
+  const auto place = by_deployment_.find(name);
+  if (place == by_deployment_.end()) return;
+  if (!leaving_.try_emplace(name, parts_.clock.now() + kLeaveTime).second) return;
+  known_[place->second].leaving = true;
+}
+
+void Control::deployment_stays(const std::string& name) {
+  if (leaving_.erase(name) == 0) return;
+  Known& known = known_[by_deployment_.at(name)];
+  known.leaving = false;
+  apply_replicas(known);
+}
+
+void Control::end_leaving() {
+  const TimePoint now = parts_.clock.now();
+  std::vector<std::string> due;
+  for (const auto& [name, until] : leaving_) {
+    if (until <= now) due.push_back(name);
+  }
+  for (const std::string& name : due) deployment_gone(name);
+}
+
+void Control::route(const config::DeploymentView& view) {
+  const Key key{view.name_space, view.revision};
+  auto [place, added] =
+      by_deployment_.try_emplace(view.name_space + "/" + view.deployment_name, key);
   if (!added && place->second != key) {
     forget(place->second);
     place->second = key;
@@ -93,34 +151,48 @@ void Control::deployment_applied(const Json& object) {
   info->home = home_shard(key.name_space, key.revision, homes_->shards());
   info->name_space = key.name_space;
   info->name = key.revision;
-  info->service = view->service;
-  info->capacity = view->container_concurrency;
-  info->timeout = view->timeout;
-  info->response_start_timeout = view->response_start_timeout;
-  info->idle_timeout = view->idle_timeout;
+  info->service = view.service;
+  info->capacity = view.container_concurrency;
+  info->timeout = view.timeout;
+  info->response_start_timeout = view.response_start_timeout;
+  info->idle_timeout = view.idle_timeout;
   if (known.info && *known.info == *info) return;
   const bool is_new = !known.info;
   known.info = std::move(info);
-  known.deployment = view->deployment_name;
+  known.deployment = view.deployment_name;
   homes_->install(known.info);
   if (is_new) {
-    std::vector<SliceReplica> all;
-    for (const auto& [slice, replicas] : known.slices) {
-      all.insert(all.end(), replicas.begin(), replicas.end());
-    }
-    homes_->apply_slices(known.info, all);
-    if (known.endpoints) homes_->apply(known.info, *known.endpoints);
-    homes_->set_failure(known.info, known.failure);
+    apply_replicas(known);
+    tell_failure(known);
   }
   publish_due_ = true;
   if (listed_) publish();  // of a first list, all at its end
 }
 
-void Control::deployment_removed(const Json& object) {
-  const auto place = by_deployment_.find(full_name(object));
+/// All that both sides have told of its replicas.
+void Control::apply_replicas(Known& known) {
+  apply_slices(known);
+  if (known.endpoints) homes_->apply(known.info, *known.endpoints);
+}
+
+void Control::apply_slices(Known& known) {
+  std::vector<SliceReplica> all;
+  for (const auto& [slice, replicas] : known.slices) {
+    all.insert(all.end(), replicas.begin(), replicas.end());
+  }
+  homes_->apply_slices(known.info, all);
+}
+
+void Control::deployment_removed(const Json& object) { deployment_gone(full_name(object)); }
+
+void Control::deployment_gone(const std::string& name) {
+  leaving_.erase(name);
+  const auto place = by_deployment_.find(name);
   if (place == by_deployment_.end()) return;
   const Key key = place->second;
   by_deployment_.erase(place);
+  const std::size_t slash = name.find('/');
+  tell_doors(doors_.deployment_removed(name.substr(0, slash), name.substr(slash + 1)));
   forget(key);
   publish();
 }
@@ -159,11 +231,7 @@ void Control::slice_changed(const Json& object, bool exists) {
     if (known.slices.empty() && !known.endpoints) known_.erase(view->revision);
     return;
   }
-  std::vector<SliceReplica> all;
-  for (const auto& [slice, replicas] : known.slices) {
-    all.insert(all.end(), replicas.begin(), replicas.end());
-  }
-  homes_->apply_slices(known.info, all);
+  if (!known.leaving) apply_slices(known);
 }
 
 Control::Known* Control::find_pod_owner(const PodView& pod) {
@@ -187,7 +255,19 @@ void Control::pod_changed(const Json& object) {
   if (known == nullptr || (pod.failure.empty() && !pod.ready)) return;
   if (known->failure == pod.failure) return;
   known->failure = pod.failure;
-  homes_->set_failure(known->info, known->failure);
+  tell_failure(*known);
+}
+
+void Control::refused(const Key& key, std::string why) {
+  const auto found = known_.find(key);
+  if (found == known_.end() || found->second.refusal == why) return;
+  found->second.refusal = std::move(why);
+  tell_failure(found->second);
+}
+
+/// What a Pod of it says comes first: it got further.
+void Control::tell_failure(const Known& known) {
+  homes_->set_failure(known.info, known.failure.empty() ? known.refusal : known.failure);
 }
 
 }  // namespace pilotlight::activator

@@ -8,6 +8,7 @@
 
 #include "activator/cluster_view.h"
 #include "activator/homes.h"
+#include "activator/service_doors.h"
 #include "common/control/event_log.h"
 #include "common/kube/watcher.h"
 #include "common/stats/load_history.h"
@@ -22,6 +23,9 @@ class ControlListener {
   virtual ~ControlListener() = default;
   /// Every Deployment that exists is routed. After each list; the first one matters.
   virtual void routed() = 0;
+  /// Services come in through these ports from here on. Not before Deployments and Services have
+  /// been told once.
+  virtual void doors_changed(const Doors& doors) = 0;
 };
 
 /// What the activator knows of the cluster, and says to the autoscaler.
@@ -48,6 +52,7 @@ class Control final : public wire::ClientListener, public RevisionListener {
   [[nodiscard]] kube::Watcher::Listener& deployments() noexcept;
   [[nodiscard]] kube::Watcher::Listener& slices() noexcept;
   [[nodiscard]] kube::Watcher::Listener& pods() noexcept;
+  [[nodiscard]] kube::Watcher::Listener& services() noexcept;
 
   /// Reports STATS every period until stop().
   [[nodiscard]] Task<> run();
@@ -71,13 +76,16 @@ class Control final : public wire::ClientListener, public RevisionListener {
   class Deployments;
   class Slices;
   class Pods;
+  class Services;
 
   struct Known {
     RevisionPtr info;  // null while only others speak of it
     std::string deployment;
     std::optional<wire::Endpoints> endpoints;
     std::map<std::string, std::vector<SliceReplica>> slices;  // by slice
-    std::string failure;
+    std::string failure;                                      // of a Pod
+    std::string refusal;                                      // of the Pods that there should be
+    bool leaving = false;  // its Deployment has lost our label: what is told of it counts no more
     std::uint64_t arrivals = 0;
     TimePoint counted_at{};
     double rate = 0;
@@ -89,10 +97,20 @@ class Control final : public wire::ClientListener, public RevisionListener {
 
   void deployment_applied(const kube::Json& object);
   void deployment_removed(const kube::Json& object);
+  void deployment_leaves(const std::string& name);
+  void deployment_stays(const std::string& name);
+  void deployment_gone(const std::string& name);
+  void end_leaving();
+  void route(const config::DeploymentView& view);
+  void apply_replicas(Known& known);
+  void apply_slices(Known& known);
+  void refused(const Key& key, std::string why);
+  void tell_failure(const Known& known);
   void forget(const Key& key);
   void slice_changed(const kube::Json& object, bool exists);
   void pod_changed(const kube::Json& object);
   void publish();
+  void tell_doors(bool changed);
   void endpoints_came(const wire::Endpoints& endpoints);
   void drain_came(const wire::Drain& drain);
   void checkpoint_came(const wire::Checkpoint& checkpoint);
@@ -107,14 +125,18 @@ class Control final : public wire::ClientListener, public RevisionListener {
   std::unique_ptr<Deployments> deployments_;
   std::unique_ptr<Slices> slices_;
   std::unique_ptr<Pods> pods_;
+  std::unique_ptr<Services> services_;
   std::unique_ptr<Timer> pause_;
   std::map<Key, Known> known_;
   std::map<std::string, Key> by_deployment_;  // "namespace/name"
+  std::map<std::string, TimePoint> leaving_;  // likewise; until when they are routed
   std::deque<wire::Drained> unsaid_;          // while the autoscaler is away
   std::uint32_t next_id_ = 1;
   Duration period_ = std::chrono::seconds(1);
   bool publish_due_ = false;
-  bool listed_ = false;  // a first list of Deployments has been told
+  ServiceDoors doors_;
+  bool listed_ = false;           // a first list of Deployments has been told
+  bool services_listed_ = false;  // likewise
   bool stopped_ = false;
 };
 

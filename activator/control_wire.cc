@@ -59,6 +59,7 @@ void Control::received(const wire::Frame& frame) {
 void Control::endpoints_came(const wire::Endpoints& endpoints) {
   Known& known = known_[endpoints.revision];
   known.endpoints = endpoints;
+  if (known.leaving) return;
   if (known.info) {
     homes_->apply(known.info, endpoints);
   } else if (endpoints.replicas.empty() && known.slices.empty()) {
@@ -157,6 +158,7 @@ Task<> Control::run() {
     const bool due = co_await pause_->wait_until(next);
     if (stopped_) co_return;
     if (!due) continue;
+    end_leaving();
     const std::vector<RevisionReport> reports = co_await homes_->collect();
     report(reports);
   }

@@ -1,5 +1,9 @@
 #include "activator/data_shard.h"
 
+#include <algorithm>
+
+#include <unistd.h>
+
 namespace pilotlight::activator {
 
 DataShard::DataShard(Parts parts)
@@ -45,7 +49,44 @@ void DataShard::accept() {
   for (Door& door : doors_) shard_.scope().spawn(door.listener->run());
 }
 
+void DataShard::open_door(int descriptor, std::uint16_t port, std::string route) {
+  Door& door = add_door(std::move(route));
+  door.port = port;
+  const Result<> adopted = door.listener->adopt(descriptor);
+  if (!adopted || draining_) {
+    if (!adopted) close(descriptor);
+    doors_.pop_back();
+    return;
+  }
+  shard_.scope().spawn(keep_door(std::prev(doors_.end())));
+}
+
+DataShard::Doors::iterator DataShard::door_of(std::uint16_t port) {
+  return std::find_if(doors_.begin(), doors_.end(),
+                      [port](const Door& door) { return door.port == port && !door.closed; });
+}
+
+void DataShard::rename_door(std::uint16_t port, const std::string& route) {
+  const auto door = door_of(port);
+  if (door != doors_.end()) door->name = route;
+}
+
+void DataShard::close_door(std::uint16_t port) {
+  const auto door = door_of(port);
+  if (door == doors_.end()) return;
+  door->closed = true;
+  door->listener->close();
+}
+
+Task<> DataShard::keep_door(Doors::iterator door) {
+  co_await door->listener->run();
+  doors_.erase(door);
+}
+
+void DataShard::announce_end() { pipeline_.announce_end(); }
+
 void DataShard::drain() {
+  draining_ = true;
   for (Door& door : doors_) door.listener->close();
   pipeline_.close_connections();
   if (pipeline_.connections() == 0) parts_.quiet();

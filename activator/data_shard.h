@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <list>
 #include <string>
@@ -37,10 +38,17 @@ class DataShard final : TrafficListener {
   void start();
 
   // Posted by the control shard.
-  void accept();  ///< Takes connections from here on; to the kubelet, it is ready.
-  void drain();   ///< Takes none any more; connections end with the request they carry.
-  void stop();    ///< Ends what runs, now.
-  void end();     ///< With no connection left: ends the loop.
+  void accept();        ///< Takes connections from here on; to the kubelet, it is ready.
+  void announce_end();  ///< Goes on taking them, each for one answer more.
+  void drain();         ///< Takes none any more; connections end with the request they carry.
+  void stop();          ///< Ends what runs, now.
+  void end();           ///< With no connection left: ends the loop.
+
+  /// The door of a Service: takes connections on this descriptor, for that route (RouteTable's
+  /// name of a socket), from here on, until closed or drained; or for another route.
+  void open_door(int descriptor, std::uint16_t port, std::string route);
+  void rename_door(std::uint16_t port, const std::string& route);
+  void close_door(std::uint16_t port);
 
   /// Connections at this moment. On the shard.
   [[nodiscard]] std::size_t connections() const noexcept { return pipeline_.connections(); }
@@ -51,11 +59,16 @@ class DataShard final : TrafficListener {
  private:
   struct Door {
     std::string name;
+    std::uint16_t port = 0;  // of a Service's; 0 for those there from the start
+    bool closed = false;
     std::unique_ptr<Listener> listener;
   };
 
   void became_quiet() override { parts_.quiet(); }
+  using Doors = std::list<Door>;
   [[nodiscard]] Door& add_door(std::string name);
+  [[nodiscard]] Doors::iterator door_of(std::uint16_t port);
+  [[nodiscard]] Task<> keep_door(Doors::iterator door);
   [[nodiscard]] Task<> sweep();
 
   Parts parts_;
@@ -68,8 +81,9 @@ class DataShard final : TrafficListener {
   Pools pools_{http_};
   Cells cells_;
   Pipeline pipeline_;
-  std::list<Door> doors_;
+  Doors doors_;
   std::unique_ptr<Timer> pause_;
+  bool draining_ = false;
   bool ended_ = false;
 };
 

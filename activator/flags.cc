@@ -7,8 +7,10 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "activator/lame_duck.h"
 #include "common/net/listener.h"
 #include "config/api_access.h"
+#include "config/scalars.h"
 
 namespace pilotlight::activator {
 namespace {
@@ -25,6 +27,7 @@ struct Raw {
   std::uint16_t metrics_port = 9090;
   std::size_t shards = 0;
   std::string log_level = "info";
+  std::string lame_duck = "0s";
   ParkLimits park;
 };
 
@@ -38,7 +41,7 @@ void declare(CLI::App& app, Raw& raw) {
   app.add_option("--autoscaler", raw.autoscaler, "Autoscaler's wire address, ip:port")->required();
   app.add_option("--address", raw.address, "IP address of the admin and metrics ports")
       ->capture_default_str();
-  app.add_option("--admin-port", raw.admin_port, "/status, /events, /healthz; 0 picks one")
+  app.add_option("--admin-port", raw.admin_port, "/status, /events, /healthz, /readyz; 0 picks one")
       ->capture_default_str();
   app.add_option("--metrics-port", raw.metrics_port, "/metrics; 0 picks one")
       ->capture_default_str();
@@ -55,6 +58,9 @@ void declare(CLI::App& app, Raw& raw) {
                  "Requests of all revisions that may wait")
       ->capture_default_str();
   app.add_option("--park-bytes-total", raw.park.bytes_total, "Memory that those may take, in bytes")
+      ->capture_default_str();
+  app.add_option("--lame-duck", raw.lame_duck,
+                 "On SIGTERM goes on taking connections until none has come for so long, as 5s")
       ->capture_default_str();
   app.add_option("--log-level", raw.log_level, "Least level that is logged")
       ->check(CLI::IsMember({"debug", "info", "warn", "error", "off"}))
@@ -75,6 +81,12 @@ class Checker {
     const auto parsed = asio::ip::make_address(text, ec);
     if (ec) problem(fmt::format("{}: got \"{}\", expected an IP address", flag, text));
     return parsed;
+  }
+  Duration duration(std::string_view flag, const std::string& text) {
+    const auto parsed = config::parse_duration(text);
+    if (parsed && parsed->count() >= 0 && *parsed <= LameDuck::kLongest) return *parsed;
+    problem(fmt::format("{}: got \"{}\", expected a duration from 0s to 30s", flag, text));
+    return {};
   }
   std::string token(const std::string& file) {
     if (file.empty()) return {};
@@ -142,6 +154,11 @@ FlagsOutcome read_flags(int argc, const char* const* argv, const Surroundings& s
     flags.shards = std::clamp<std::size_t>(surroundings.cores, 1, 4);
   }
   flags.park = raw.park;
+  flags.lame_duck = check.duration("--lame-duck", raw.lame_duck);
+  // On a cluster every activator has the same address to listen on, and a name of its own.
+  flags.replica = surroundings.pod_name.empty()
+                      ? fmt::format("activator-{}", flags.admin.address().to_string())
+                      : surroundings.pod_name;
   flags.log_level = parse_log_level(raw.log_level, LogLevel::info);
   if (check.problems().empty()) {
     outcome.flags = std::move(flags);

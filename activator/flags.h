@@ -23,6 +23,8 @@ struct Flags {
   std::vector<PassedSocket> passed;
   std::size_t shards = 1;
   ParkLimits park;
+  std::string replica;                    ///< Our name on the wire.
+  Duration lame_duck = Duration::zero();  ///< LameDuck's `quiet`.
   LogLevel log_level = LogLevel::info;
 };
 
@@ -30,6 +32,7 @@ struct Flags {
 struct Surroundings {
   std::size_t cores = 1;
   PassedEnvironment passed;
+  std::string pod_name;      ///< $POD_NAME, "" when unset
   std::string service_host;  ///< $KUBERNETES_SERVICE_HOST, "" when unset
   std::string service_port;  ///< $KUBERNETES_SERVICE_PORT, "" when unset
 };

@@ -31,6 +31,7 @@ int main(int argc, char** argv) {
   surroundings.passed.names = environment("LISTEN_FDNAMES");
   surroundings.passed.pid = environment("LISTEN_PID");
   surroundings.passed.own_pid = getpid();
+  surroundings.pod_name = environment("POD_NAME").value_or("");
   surroundings.service_host = environment("KUBERNETES_SERVICE_HOST").value_or("");
   surroundings.service_port = environment("KUBERNETES_SERVICE_PORT").value_or("");
   const activator::FlagsOutcome outcome = activator::read_flags(argc, argv, surroundings);

@@ -32,6 +32,7 @@ struct alignas(64) Cells {
   Cell bounces;      ///< pilotlight_activator_bounces_total: sent back by a sidecar, placed again.
   Cell retries;      ///< pilotlight_activator_retries_total: died unread, sent again.
   Cell connections;  ///< pilotlight_activator_connections: open downstream connections.
+  Cell accepted;     ///< pilotlight_activator_connections_total: downstream ones so far.
   Cell probes;       ///< pilotlight_activator_probes_total
 
   void finished(Outcome outcome) noexcept { requests[static_cast<std::size_t>(outcome)].add(); }

@@ -64,10 +64,11 @@ ProbeQuestion question_of(const http::RequestHead& head) {
 
 }  // namespace
 
-Task<> Pipeline::serve(Transport stream, std::string_view socket) {
+Task<> Pipeline::serve(Transport stream, std::string socket) {
   http::ServerConnection down(parts_.http, std::move(stream));
   std::optional<http::ConnectionSet::Member> member(std::in_place, connections_, down);
   parts_.cells.connections.add();
+  parts_.cells.accepted.add();
   while (!down.last()) {
     const Result<> read = co_await down.read_head(TimePoint::max());
     if (!read) {

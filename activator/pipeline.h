@@ -43,12 +43,14 @@ class Pipeline {
 
   /// Serves one connection to its end. `socket`: the name of the listening socket it came in on,
   /// which outlives it. Spawn it in the shard's scope.
-  [[nodiscard]] Task<> serve(Transport stream, std::string_view socket);
+  [[nodiscard]] Task<> serve(Transport stream, std::string socket);
 
   /// The kubelet is told that we are fine from now on: there are routes.
   void became_ready() noexcept { ready_ = true; }
   /// Every answer from now on is its connection's last, and idle connections end.
   void close_connections() noexcept { connections_.close(); }
+  /// Every answer from here on is the last one of its connection.
+  void announce_end() noexcept { connections_.announce_end(); }
   /// Ends everything that runs, now.
   void stop() noexcept { connections_.stop(); }
 

@@ -101,6 +101,7 @@ Json status_json(const Picture& picture) {
   return Json{{"epoch", std::to_string(picture.epoch)},
               {"state", picture.draining ? "draining" : "serving"},
               {"autoscaler_connected", picture.autoscaler_connected},
+              {"service_ports", picture.doors},
               {"revisions", std::move(revisions)}};
 }
 
@@ -124,6 +125,8 @@ std::string metrics_text(const Picture& picture) {
               sum(picture.cells, &Cells::retries));
   out.counter("pilotlight_activator_probes_total", "Probes answered.",
               sum(picture.cells, &Cells::probes));
+  out.counter("pilotlight_activator_connections_total", "Downstream connections so far.",
+              sum(picture.cells, &Cells::accepted));
   out.gauge("pilotlight_activator_connections", "Open downstream connections.",
             static_cast<double>(sum(picture.cells, &Cells::connections)));
   out.gauge("pilotlight_activator_parked_limit", "Bound of all waiting requests.",
@@ -136,6 +139,10 @@ std::string metrics_text(const Picture& picture) {
             static_cast<double>(picture.parked_bytes));
   out.gauge("pilotlight_activator_autoscaler_connected", "1 while the autoscaler is connected.",
             picture.autoscaler_connected ? 1.0 : 0.0);
+  out.gauge("pilotlight_activator_service_ports", "Ports open, one per Service.",
+            static_cast<double>(picture.doors));
+  out.counter("pilotlight_activator_service_port_failures_total",
+              "Attempts to listen on a Service's port that failed.", picture.door_failures);
   write_revisions(out, picture.revisions);
   return out.text();
 }

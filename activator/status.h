@@ -17,6 +17,8 @@ struct Picture {
   std::uint64_t epoch = 0;
   bool autoscaler_connected = false;
   bool draining = false;
+  std::size_t doors = 0;            ///< Open now, one per Service.
+  std::uint64_t door_failures = 0;  ///< Attempts to open one.
   std::vector<RevisionReport> revisions;
   std::function<double(const RevisionInfo&)> rate;  ///< Requests per second.
   std::vector<const Cells*> cells;                  ///< One per data shard.

@@ -145,6 +145,11 @@ std::optional<PulledView> view_pulled(const Json& event) {
   if (kube::text(event, {"involvedObject", "kind"}) != "Pod") return std::nullopt;
   const std::string_view field = kube::text(event, {"involvedObject", "fieldPath"});
   if (field.find("{queue-proxy}") != std::string_view::npos) return std::nullopt;
+  if (field.starts_with("spec.initContainers")) return std::nullopt;  // our sidecar is one
+  // Kubelet says Pulled of an image that it had, too: then nothing was waited for.
+  if (kube::text(event, {"message"}).find("already present") != std::string_view::npos) {
+    return std::nullopt;
+  }
   PulledView view;
   view.name_space = kube::text(event, {"involvedObject", "namespace"});
   view.pod = kube::text(event, {"involvedObject", "name"});

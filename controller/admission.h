@@ -6,6 +6,7 @@
 
 #include "config/autoscaler_defaults.h"
 #include "config/inject.h"
+#include "config/managed_service.h"
 
 namespace pilotlight::controller {
 
@@ -15,9 +16,8 @@ struct AdmissionRules {
   config::AutoscalerDefaults defaults;
 };
 
-/// Label of a Service that has been taken over, and the annotation with its own selector, as JSON.
-inline constexpr const char* kManagedLabel = "pilotlight.dev/managed";
-inline constexpr const char* kSelectorAnnotation = "pilotlight.dev/original-selector";
+using config::kManagedLabel;
+using config::kSelectorAnnotation;
 
 /// The webhooks, each of which answers an AdmissionReview (admission.k8s.io/v1) by one. Pure and
 /// total: what is not a review is answered with one that allows nothing.

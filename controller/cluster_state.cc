@@ -14,8 +14,6 @@ Key service_of(const Json& slice) {
   return Key(kube::namespace_of(slice), kube::label_of(slice, "kubernetes.io/service-name"));
 }
 
-bool is_managed(const Json& service) { return !kube::label_of(service, kManagedLabel).empty(); }
-
 bool is_going(const Json& object) {
   return kube::find(object, {"metadata", "deletionTimestamp"}) != nullptr;
 }
@@ -84,7 +82,7 @@ ClusterState::Touched ClusterState::touched_by(const kube::Resource& resource,
   Touched out;
   const auto managed_in = [&](const std::string* space) {
     for (const auto& [key, service] : services_) {
-      if ((space == nullptr || key.first == *space) && is_managed(service)) {
+      if ((space == nullptr || key.first == *space) && config::is_managed(service)) {
         out.services.insert(key);
       }
     }

@@ -2,49 +2,17 @@
 
 #include <map>
 
-#include "controller/admission.h"
-
 namespace pilotlight::controller {
 
-Json original_selector(const Json& service) {
-  const Json* selector = kube::find(service, {"spec", "selector"});
-  if (selector != nullptr && selector->is_object() && !selector->empty()) return *selector;
-  const auto kept = kube::parse_json(kube::annotation_of(service, kSelectorAnnotation));
-  return kept && kept->is_object() ? *kept : Json::object();
-}
-
-bool selects(const Json& service, const Json& deployment) {
-  const Json selector = original_selector(service);
-  const Json* labels = kube::find(deployment, {"spec", "template", "metadata", "labels"});
-  if (selector.empty() || labels == nullptr || !labels->is_object()) return false;
-  if (kube::namespace_of(service) != kube::namespace_of(deployment)) return false;
-  for (const auto& [key, value] : selector.items()) {
-    const auto found = labels->find(key);
-    if (found == labels->end() || *found != value) return false;
-  }
-  return true;
-}
-
-std::uint16_t port_of(const Json& service) {
-  const std::string text(kube::annotation_of(service, kPortAnnotation));
-  std::uint32_t number = 0;
-  for (const char c : text) {
-    if (c < '0' || c > '9' || number > kLastServicePort) return 0;
-    number = number * 10 + static_cast<std::uint32_t>(c - '0');
-  }
-  if (number < kFirstServicePort || number > kLastServicePort) return 0;
-  return static_cast<std::uint16_t>(number);
-}
-
 std::uint16_t free_port(const Json& service, const std::set<std::uint16_t>& used) {
-  constexpr std::uint32_t kCount = kLastServicePort - kFirstServicePort + 1;
+  constexpr std::uint32_t kCount = config::kLastServicePort - config::kFirstServicePort + 1;
   std::uint32_t hash = 2166136261;  // FNV-1a: the same in every build
   for (const std::string_view part : {kube::namespace_of(service), kube::name_of(service)}) {
     for (const char c : part) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619;
     hash = (hash ^ '/') * 16777619;
   }
   for (std::uint32_t i = 0; i < kCount; ++i) {
-    const auto port = static_cast<std::uint16_t>(kFirstServicePort + (hash + i) % kCount);
+    const auto port = static_cast<std::uint16_t>(config::kFirstServicePort + (hash + i) % kCount);
     if (!used.contains(port)) return port;
   }
   return 0;

@@ -107,10 +107,12 @@ def main():
     parser.add_argument("--bin", type=pathlib.Path, required=True, help="folder of the programs")
     parser.add_argument("--out", type=pathlib.Path, required=True, help="folder for the archives")
     parser.add_argument("--tag", default="latest")
+    parser.add_argument("--also", action="append", default=[], metavar="PROGRAM",
+                        help="another program of that folder")
     parser.add_argument("--registry", default="", help="before the names, as registry.example/team/")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    for program, extra in IMAGES.items():
+    for program, extra in [*IMAGES.items(), *((name, []) for name in arguments.also)]:
         name = f"{arguments.registry}{program}:{arguments.tag}"
         made = archive(name, program, layer(files_of(arguments.bin / program, extra)))
         path = arguments.out / f"{program}.tar"

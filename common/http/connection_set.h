@@ -24,7 +24,10 @@ class ConnectionSet {
     std::list<ServerConnection*>::iterator place_;
   };
 
-  /// Every answer from now on is its connection's last, and idle connections end.
+  /// Every answer from now on is its connection's last. Idle connections may ask once more.
+  void announce_end() noexcept { closing_ = true; }
+
+  /// The same, and idle connections end.
   void close() noexcept {
     closing_ = true;
     for (ServerConnection* connection : connections_) connection->close_when_idle();

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "common/base/log.h"
 
@@ -44,6 +45,20 @@ std::string to_string(const tcp::endpoint& endpoint) {
   const std::string host = endpoint.address().to_string();
   const std::string port = std::to_string(endpoint.port());
   return endpoint.address().is_v6() ? "[" + host + "]:" + port : host + ":" + port;
+}
+
+Result<int> listening_socket(const tcp::endpoint& where, bool shared) noexcept {
+  const int made = socket(where.protocol().family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (made < 0) return ErrorCode(errno, boost::system::system_category());
+  const int on = 1;
+  bool done = setsockopt(made, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0;
+  if (done && shared) done = setsockopt(made, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0;
+  done = done && bind(made, where.data(), static_cast<socklen_t>(where.size())) == 0 &&
+         listen(made, SOMAXCONN) == 0;
+  if (done) return made;
+  const ErrorCode why(errno, boost::system::system_category());
+  close(made);
+  return why;
 }
 
 Listener::Listener(Executor executor, Clock& clock, OnConnection on_connection)

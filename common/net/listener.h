@@ -15,6 +15,9 @@ namespace pilotlight {
 /// "1.2.3.4:80" or "[::1]:80".
 [[nodiscard]] std::string to_string(const tcp::endpoint& endpoint);
 
+/// A descriptor that listens there, for Listener::adopt(). `shared`: with SO_REUSEPORT.
+[[nodiscard]] Result<int> listening_socket(const tcp::endpoint& where, bool shared) noexcept;
+
 /// Accepts connections on one shard and hands each to `on_connection`, with TCP_NODELAY set.
 ///
 /// Running out of descriptors backs off (5 ms, doubling to 1 s) instead of spinning. Lives on one

@@ -84,6 +84,34 @@ TEST(ViewPodTest, WithoutAnExitTheConditionOrTheStatusSaysWhy) {
   EXPECT_EQ(view_pod(failed).failure, "replica iris-00001-deployment-abcde: no free address");
 }
 
+TEST(ViewPodTest, WhatKeepsAPodFromANodeOrItsSidecarFromStartingIsTheCause) {
+  Json waits = Json::parse(R"({"metadata": {"name": "p"}, "status": {"phase": "Pending",
+    "conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable",
+                    "message": "0/1 nodes are available: 1 Insufficient nvidia.com/gpu."}]}})");
+  EXPECT_EQ(view_pod(waits).failure,
+            "replica p: Unschedulable: 0/1 nodes are available: 1 Insufficient nvidia.com/gpu.");
+  waits["status"]["conditions"][0]["status"] = "True";
+  EXPECT_EQ(view_pod(waits).failure, "");
+  waits["status"]["initContainerStatuses"] = Json::parse(
+      R"([{"name": "pilotlight-proxy", "state": {"waiting": {"reason": "ImagePullBackOff",
+           "message": "Back-off pulling image \"x\""}}}])");
+  EXPECT_EQ(
+      view_pod(waits).failure,
+      "replica p: container pilotlight-proxy: ImagePullBackOff: Back-off pulling image \"x\"");
+}
+
+TEST(ViewRefusalTest, AQuotaSaysWhyThereIsNoPod) {
+  Json deployment = Json::parse(R"({"status": {"conditions": [
+    {"type": "Progressing", "status": "True"},
+    {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate",
+     "message": "pods \"iris-1\" is forbidden: exceeded quota: team"}]}})");
+  EXPECT_EQ(view_refusal(deployment),
+            "FailedCreate: pods \"iris-1\" is forbidden: exceeded quota: team");
+  deployment["status"]["conditions"][1]["status"] = "False";
+  EXPECT_EQ(view_refusal(deployment), "");
+  EXPECT_EQ(view_refusal(Json(7)), "");
+}
+
 TEST(ViewPodTest, AReadyOrLeavingPodHasNoFailure) {
   Json good = pod();
   good["status"]["conditions"][0]["status"] = "True";

@@ -69,6 +69,7 @@ class ControlTest : public ::testing::Test,
   void received(wire::Peer&, const wire::Frame& frame) override { frames_.push_back(frame); }
   void left(wire::Peer&, std::string_view, bool) override { peer_ = nullptr; }
   void routed() override { ++routed_; }
+  void doors_changed(const Doors& doors) override { doors_.push_back(doors); }
 
   asio::ip::tcp::endpoint listen() {
     const auto where = server_.listen({asio::ip::address_v4::loopback(), 0});
@@ -111,6 +112,11 @@ class ControlTest : public ::testing::Test,
     return frame;
   }
 
+  static Task<> collect(Homes& homes, std::vector<RevisionReport>& reports, bool& done) {
+    reports = co_await homes.collect();
+    done = true;
+  }
+
   struct Outcome {
     std::optional<Placement> placement;
     bool ended = false;
@@ -136,6 +142,7 @@ class ControlTest : public ::testing::Test,
       shard_.loop.get_executor(),
       {shard_.clock, shard_.deadlines, budget_, shard_.loop.get_executor(), control_}};
   Homes homes_{shard_.loop.get_executor(), shard_.clock, {&revisions_}};
+  std::vector<Doors> doors_;
   wire::Hello hello_ = [] {
     wire::Hello hello;
     hello.role = wire::Role::activator;
@@ -180,9 +187,7 @@ TEST_F(ControlTest, DeploymentsBecomeRoutesAfterTheFirstList) {
   ASSERT_NE(find("iris.default.x"), nullptr) << "a bad edit takes no service away";
   control_.deployments().removed(deployment("iris"));
   ASSERT_TRUE(until([&] { return find("iris.default.x") == nullptr; }));
-  Json not_ours = deployment("echo");
-  not_ours["metadata"]["labels"].erase("pilotlight.dev/inject");
-  control_.deployments().applied(not_ours);
+  control_.deployments().removed(deployment("echo"));
   ASSERT_TRUE(until([&] { return find("echo.default.x") == nullptr; }));
 }
 
@@ -308,6 +313,79 @@ TEST_F(ControlTest, APodsLastWordsReachTheShards) {
   pod["status"] = Json::parse(R"({"conditions": [{"type": "Ready", "status": "True"}]})");
   control_.pods().applied(pod);
   ASSERT_TRUE(until([&] { return revisions_.failure(id).empty(); }));
+}
+
+TEST_F(ControlTest, AQuotaThatAllowsNoPodIsTheCauseUntilAPodSaysMore) {
+  Json refused = deployment("iris");
+  refused["status"] = Json::parse(R"({"conditions": [{"type": "ReplicaFailure", "status": "True",
+      "reason": "FailedCreate", "message": "exceeded quota"}]})");
+  control_.deployments().applied(deployment("iris"));
+  control_.deployments().synced();
+  control_.deployments().applied(refused);
+  ASSERT_TRUE(until([&] { return find("iris.default.x") != nullptr; }));
+  const std::uint32_t id = find("iris.default.x")->id;
+  ASSERT_TRUE(until([&] { return revisions_.failure(id) == "FailedCreate: exceeded quota"; }));
+  control_.pods().applied(Json::parse(R"({"metadata": {"name": "p", "namespace": "default",
+      "labels": {"serving.knative.dev/revision": "iris-00001"}},
+      "status": {"message": "no free address"}})"));
+  ASSERT_TRUE(until([&] { return revisions_.failure(id) == "replica p: no free address"; }));
+  control_.deployments().applied(deployment("iris"));
+  ASSERT_TRUE(until([&] { return revisions_.failure(id) == "replica p: no free address"; }));
+}
+
+Json managed_service() {
+  Json service;
+  service["metadata"] = Json{{"name", "web"},
+                             {"namespace", "default"},
+                             {"labels", {{"pilotlight.dev/managed", "true"}}},
+                             {"annotations", {{"pilotlight.dev/activator-port", "20001"}}}};
+  service["spec"]["selector"] = Json{{"serving.knative.dev/service", "iris"}};
+  return service;
+}
+
+TEST_F(ControlTest, DoorsAreToldOnceDeploymentsAndServicesAreKnown) {
+  control_.services().applied(managed_service());
+  control_.services().synced();
+  control_.deployments().applied(deployment("iris"));
+  EXPECT_TRUE(doors_.empty());
+  control_.deployments().synced();
+  ASSERT_FALSE(doors_.empty());
+  EXPECT_EQ(doors_.back(), (Doors{{20001, "default/iris"}}));
+  control_.deployments().removed(deployment("iris"));
+  EXPECT_TRUE(doors_.back().empty());
+  control_.deployments().applied(deployment("iris"));
+  EXPECT_EQ(doors_.back(), (Doors{{20001, "default/iris"}}));
+  control_.services().removed(managed_service());
+  EXPECT_TRUE(doors_.back().empty());
+}
+
+TEST_F(ControlTest, ADeploymentThatLosesItsLabelIsServedAsBeforeForAWhile) {
+  control_.deployments().applied(deployment("iris"));
+  control_.deployments().synced();
+  control_.received(endpoints());
+  const auto replicas = [this] {
+    shard_.run_for(1ms);
+    bool done = false;
+    std::vector<RevisionReport> reports;
+    shard_.scope.spawn(collect(homes_, reports, done));
+    EXPECT_TRUE(until([&done] { return done; }));
+    return reports.empty() ? std::size_t{0} : reports.at(0).replicas.size();
+  };
+  EXPECT_EQ(replicas(), 1u);
+  Json plain = deployment("iris");
+  plain["metadata"]["labels"].erase("pilotlight.dev/inject");
+  control_.deployments().applied(plain);
+  wire::Endpoints none = endpoints();
+  none.replicas.clear();
+  control_.received(none);
+  ASSERT_TRUE(find("iris.default.example.com"));
+  EXPECT_EQ(replicas(), 1u);
+  control_.deployments().applied(deployment("iris"));  // it has it again: what was said counts
+  EXPECT_EQ(replicas(), 0u);
+  control_.deployments().applied(plain);
+  control_.deployments().removed(plain);
+  shard_.run_for(1ms);
+  EXPECT_FALSE(find("iris.default.example.com"));
 }
 
 TEST_F(ControlTest, TheStatusAndTheMetricsShowEveryRevision) {

@@ -28,6 +28,24 @@ TEST(FlagsTest, WhatIsNotSaidHasADefault) {
   EXPECT_EQ(outcome.flags->park.requests, 1000u);
   EXPECT_EQ(outcome.flags->park.bytes, 64u << 20);
   EXPECT_TRUE(outcome.flags->passed.empty());
+  EXPECT_EQ(outcome.flags->lame_duck, Duration::zero());
+  EXPECT_EQ(outcome.flags->replica, "activator-127.0.0.1");
+}
+
+TEST(FlagsTest, OnAClusterItIsNamedByItsPodAndMayBeALameDuck) {
+  Surroundings around;
+  around.pod_name = "pilotlight-activator-abc";
+  const auto outcome = read({"--kube", "http://127.0.0.1:1", "--autoscaler", "127.0.0.1:2",
+                             "--address", "0.0.0.0", "--lame-duck", "5s"},
+                            around);
+  ASSERT_TRUE(outcome.flags) << outcome.text;
+  EXPECT_EQ(outcome.flags->replica, "pilotlight-activator-abc");
+  EXPECT_EQ(outcome.flags->lame_duck, std::chrono::seconds(5));
+  for (const char* bad : {"5", "-1s", "31s", "soon", ""}) {
+    const auto refused =
+        read({"--kube", "http://127.0.0.1:1", "--autoscaler", "127.0.0.1:2", "--lame-duck", bad});
+    EXPECT_NE(refused.text.find("--lame-duck"), std::string::npos) << bad << refused.text;
+  }
 }
 
 TEST(FlagsTest, AllProblemsAreToldAtOnce) {

@@ -132,7 +132,14 @@ TEST(PulledView, OnlyThePulledImageOfAContainerOfTheUserCounts) {
   EXPECT_EQ(view_pulled(event)->pod, "p");
   event["involvedObject"]["fieldPath"] = "spec.initContainers{queue-proxy}";
   EXPECT_FALSE(view_pulled(event));
+  event["involvedObject"]["fieldPath"] = "spec.initContainers{pilotlight-proxy}";
+  EXPECT_FALSE(view_pulled(event));
   event["involvedObject"]["fieldPath"] = "spec.containers{user-container}";
+  event["message"] = R"(Successfully pulled image "x" in 1.2s)";
+  EXPECT_TRUE(view_pulled(event));
+  event["message"] = R"(Container image "x" already present on machine)";
+  EXPECT_FALSE(view_pulled(event)) << "nothing was waited for";
+  event["message"] = "";
   event["reason"] = "Pulling";
   EXPECT_FALSE(view_pulled(event));
   EXPECT_FALSE(view_pulled(Json::parse("[]")));

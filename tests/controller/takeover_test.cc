@@ -322,12 +322,13 @@ TEST(Selects, ItIsTheTemplatesLabelsThatCount) {
 
 TEST(ServicePort, IsItsOwnAndUsuallyTheSame) {
   const std::uint16_t first = free_port(service(), {});
-  EXPECT_GE(first, kFirstServicePort);
-  EXPECT_LE(first, kLastServicePort);
+  EXPECT_GE(first, config::kFirstServicePort);
+  EXPECT_LE(first, config::kLastServicePort);
   EXPECT_EQ(free_port(service(), {}), first);
   EXPECT_NE(free_port(service(), {first}), first);
   std::set<std::uint16_t> all;
-  for (std::uint16_t port = kFirstServicePort; port <= kLastServicePort; ++port) all.insert(port);
+  for (std::uint16_t port = config::kFirstServicePort; port <= config::kLastServicePort; ++port)
+    all.insert(port);
   EXPECT_EQ(free_port(service(), all), 0);
   for (const char* bad : {"", "x", "19999", "30000", "200000000000", "20000 "}) {
     Json wrong = service();
