@@ -4,6 +4,8 @@
 #include <csignal>
 #include <utility>
 
+#include <boost/asio/this_coro.hpp>
+
 #include "autoscaler/status.h"
 #include "common/base/log.h"
 #include "common/base/system_clock.h"
@@ -19,6 +21,7 @@ constexpr std::uint32_t kReportPeriodMs = 250;
 constexpr std::chrono::seconds kPatchTime{5};
 constexpr std::chrono::milliseconds kHandOverTime{500};  // for each of its two waits
 constexpr std::chrono::seconds kReleaseTime{1};
+constexpr std::chrono::seconds kRivalsTime{2};
 constexpr std::chrono::milliseconds kLook{5};
 constexpr int kExitDeposed = 1;
 
@@ -85,7 +88,8 @@ App::App(Options options)
       deployments_(loop_, options_.defaults),
       slices_(loop_.registry()),
       pods_(loop_),
-      rivals_(loop_),
+      rivals_wait_(shard_.clock().make_timer()),
+      rivals_(loop_, [this] { rivals_wait_->cancel(); }),
       path_teller_(shard_.clock(), target_, random_),
       paths_(path_teller_),
       pulled_(loop_),
@@ -153,8 +157,8 @@ void App::stand_for_election(const tcp::endpoint& wire) {
 int App::run() {
   ErrorCode ec;
   for (const int number : {SIGTERM, SIGINT}) signals_.add(number, ec);
-  shard_.scope().spawn(rival_watch_.run());  // first: what others scale is left alone at once
-  shard_.scope().spawn(deployment_watch_.run());
+  shard_.scope().spawn(watch_deployments());
+  shard_.scope().spawn(rival_watch_.run());
   shard_.scope().spawn(slice_watch_.run());
   shard_.scope().spawn(pod_watch_.run());
   shard_.scope().spawn(pulled_watch_.run());
@@ -168,6 +172,14 @@ int App::run() {
   ending_.spawn(watch_signals());
   shard_.run();
   return code_;
+}
+
+/// Whom others scale is known first, so that nothing is decided about those. An API that will not
+/// say keeps the rest waiting no longer than a moment.
+Task<> App::watch_deployments() {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  co_await rivals_wait_->wait_until(shard_.clock().now() + kRivalsTime);
+  co_await deployment_watch_.run();
 }
 
 void App::elected() {
@@ -228,6 +240,7 @@ Task<> App::end() {
   loop_.close();
   path_teller_.close();
   if (elector_) co_await hand_over();
+  rivals_wait_->cancel();
   deployment_watch_.close();
   slice_watch_.close();
   pod_watch_.close();

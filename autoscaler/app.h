@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <random>
 #include <string>
@@ -64,6 +65,7 @@ class App final : kube::Elector::Listener {
 
   void stand_for_election(const tcp::endpoint& wire);
   [[nodiscard]] TimePoint fence() const;
+  [[nodiscard]] Task<> watch_deployments();
   [[nodiscard]] Task<> hand_over();
   [[nodiscard]] Task<> watch_signals();
   [[nodiscard]] Task<> end();
@@ -83,6 +85,7 @@ class App final : kube::Elector::Listener {
   DeploymentFeed deployments_;
   SliceFeed slices_;
   PodFeed pods_;
+  std::unique_ptr<Timer> rivals_wait_;
   RivalFeed rivals_;
   PathTeller path_teller_;
   PathFeed paths_;

@@ -67,18 +67,22 @@ class PodFeed final : public kube::Watcher::Listener {
   Loop& loop_;
 };
 
-/// Tells the Loop which Deployments somebody else scales.
+/// Tells the Loop which Deployments somebody else scales, and calls `on_known` when all that there
+/// are have been told of.
 class RivalFeed final : public kube::Watcher::Listener {
  public:
-  explicit RivalFeed(Loop& loop) : loop_(loop) {}
+  RivalFeed(Loop& loop, std::function<void()> on_known)
+      : loop_(loop), on_known_(std::move(on_known)) {}
 
   void applied(const kube::Json& object) override { tell(rivals_.applied(object)); }
   void removed(const kube::Json& object) override { tell(rivals_.removed(object)); }
+  void synced() override { on_known_(); }
 
  private:
   void tell(const Rivals::Touched& touched);
 
   Loop& loop_;
+  std::function<void()> on_known_;
   Rivals rivals_;
 };
 

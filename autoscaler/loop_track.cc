@@ -9,7 +9,7 @@ namespace pilotlight::autoscaler {
 namespace {
 
 // A client notices after 4 s of silence that the machine of the leader before has gone, and that
-// leader's lease may have run out as soon as 1.5 s after its last word.
+// leader's lease may have run out 2.75 s after its last word.
 constexpr Duration kElectedSendersTime = std::chrono::seconds(4);
 
 }  // namespace

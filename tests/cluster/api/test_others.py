@@ -54,6 +54,16 @@ def test_a_deployment_that_an_hpa_scales_is_left_alone_until_it_goes(world, prox
     assert world.autoscaler.text().count("left alone: somebody else scales it") == 1
 
 
+def test_what_an_hpa_scales_is_left_alone_from_the_start(world, proxy):
+    client.AutoscalingV2Api(world.api).create_namespaced_horizontal_pod_autoscaler(
+        world.space, hpa("mine", "echo"))
+    world.deploy("echo", replicas=1, min_scale="3")
+    world.start()
+    wait_for("it to be left alone", lambda: revision(world, "echo").get("left_alone_to"))
+    time.sleep(3)  # more than a turn
+    assert not patches(proxy, "/deployments/echo/scale")
+
+
 @contextlib.contextmanager
 def load(world, name, concurrency, path="/?sleep=300"):
     over, statuses = threading.Event(), []
