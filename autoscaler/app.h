@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <random>
 #include <string>
@@ -13,9 +14,16 @@
 #include "common/async/shard.h"
 #include "common/control/server.h"
 #include "common/kube/client.h"
+#include "common/kube/elector.h"
 #include "common/wire/server.h"
 
 namespace pilotlight::autoscaler {
+
+/// A Lease of the cluster.
+struct LeaseName {
+  std::string space;
+  std::string name;
+};
 
 /// What the command line says.
 struct Options {
@@ -29,6 +37,8 @@ struct Options {
   std::string decision_file;            ///< Where decisions are kept; "" for memory only.
   std::size_t descriptors = 1024;       ///< How many this process may have.
   std::string recording;                ///< Where whole runs are kept; "" for nowhere.
+  std::optional<LeaseName> lease;       ///< Who holds it decides; none: this process does.
+  std::string advertise;                ///< With a lease: the IP where peers reach the wire.
   std::uint16_t wire_port = 9444;       ///< 0 picks one.
   std::uint16_t admin_port = 8022;      ///< 0 picks one.
   std::uint16_t metrics_port = 9090;    ///< 0 picks one.
@@ -37,9 +47,12 @@ struct Options {
 /// The autoscaler, put together: one shard with the wire port, the admin port (/status, /events,
 /// /healthz), the metrics port, the watches of the API and the Loop.
 ///
-/// SIGTERM or SIGINT ends it within moments: it holds nothing that a successor needs. A second one
-/// ends it at once.
-class App {
+/// With a lease, any number of replicas may run: one decides, the others know what the API says and
+/// send peers to that one. SIGTERM or SIGINT ends it within moments: it holds nothing that a
+/// successor needs. It gives the lease back as soon as nothing of its own is on its way to the API,
+/// waits up to 0.5 s for a successor, and sends its peers there. A second signal ends it at once.
+/// One that could not renew its lease ends as well: what it knows is no longer its to act upon.
+class App final : kube::Elector::Listener {
  public:
   explicit App(Options options);
 
@@ -50,6 +63,14 @@ class App {
   [[nodiscard]] int run();
 
  private:
+  void elected() override;
+  void deposed() override;
+  void leader_changed(const std::string& holder) override;
+
+  void stand_for_election(const tcp::endpoint& wire);
+  [[nodiscard]] TimePoint fence() const;
+  [[nodiscard]] Task<> watch_deployments();
+  [[nodiscard]] Task<> hand_over();
   [[nodiscard]] Task<> watch_signals();
   [[nodiscard]] Task<> end();
   [[nodiscard]] Task<> admin(const control::Request& request, control::Reply& reply);
@@ -57,6 +78,7 @@ class App {
 
   Options options_;
   Shard shard_{0};
+  Scope ending_{shard_.executor()};  // not the shard's: it waits for that one
   std::uint64_t epoch_;
   std::mt19937_64 random_;
   kube::Client kube_;
@@ -68,15 +90,25 @@ class App {
   SliceFeed slices_;
   WireDoor door_;
   PodFeed pods_;
+  std::unique_ptr<Timer> rivals_wait_;
+  RivalFeed rivals_;
+  PathTeller path_teller_;
+  PathFeed paths_;
   PulledFeed pulled_;
   kube::Watcher deployment_watch_;
   kube::Watcher slice_watch_;
   kube::Watcher pod_watch_;
+  kube::Watcher rival_watch_;
+  kube::Watcher path_watch_;
   kube::Watcher pulled_watch_;
   wire::Server wire_;
   control::Server admin_;
   control::Server metrics_;
   asio::basic_signal_set<Executor> signals_;
+  std::optional<kube::Elector> elector_;
+  std::string identity_;  // in the lease: where our wire is
+  bool ends_ = false;
+  int code_ = 0;
 };
 
 }  // namespace pilotlight::autoscaler

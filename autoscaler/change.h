@@ -4,11 +4,20 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "autoscaler/decider.h"
 #include "common/base/error.h"
 
 namespace pilotlight::autoscaler {
+
+/// What a pod's end costs: of those that are ready the one with the lowest goes first.
+struct PodCost {
+  std::string pod;
+  std::int32_t cost = 0;
+
+  friend bool operator==(const PodCost&, const PodCost&) = default;
+};
 
 /// A change of replicas, with what is told about it afterwards.
 struct Change {
@@ -18,6 +27,7 @@ struct Change {
   std::string text;  ///< For people: why.
   std::optional<TimePoint> poked_at;
   TimePoint decided_at{};
+  std::vector<PodCost> costs;  ///< To be set before: so that the idle ones go.
 };
 
 /// What the API said to one attempt.

@@ -173,16 +173,47 @@ void Chronicle::woken(const wire::RevisionKey& revision, const wire::Woken& fram
     entry->second.cold_starts.answered(told_length(frame.waited_us));
     return finish_cold_start(entry, now);
   }
-  // One that failed says more than one that is merely there.
-  const Pod* told = nullptr;
-  for (const auto& [name, pod] : entry->second.pods) {
-    if (pod.view.deleting) continue;
-    if (told == nullptr || (pod.view.broken() && !told->view.broken())) told = &pod;
-  }
+  const Pod* told = worst_of(entry->second);
   std::optional<Duration> running;
   if (told != nullptr && told->runs_since) running = now - *told->runs_since;
-  write(revision, entry->second, "wake_failed",
-        wake_failed_fields(frame, told == nullptr ? nullptr : &told->view, running), now);
+  json fields = wake_failed_fields(frame, told == nullptr ? nullptr : &told->view, running);
+  if (told == nullptr && !entry->second.refused.empty()) fields["refused"] = entry->second.refused;
+  write(revision, entry->second, "wake_failed", std::move(fields), now);
+}
+
+/// One that failed says more than one that is merely there.
+const Chronicle::Pod* Chronicle::worst_of(const Entry& entry) {
+  const Pod* worst = nullptr;
+  for (const auto& [name, pod] : entry.pods) {
+    if (pod.view.deleting) continue;
+    if (worst == nullptr || (pod.view.broken() && !worst->view.broken())) worst = &pod;
+  }
+  return worst;
+}
+
+std::string Chronicle::cause(const wire::RevisionKey& revision) const {
+  const auto entry = entries_.find(revision);
+  if (entry == entries_.end()) return {};
+  const Pod* worst = worst_of(entry->second);
+  if (worst != nullptr && worst->view.broken()) {
+    return worst->view.name + ": " + broken_text(worst->view);
+  }
+  return entry->second.refused;
+}
+
+void Chronicle::left_to(const wire::RevisionKey& revision, const std::string& who, TimePoint now) {
+  const auto entry = entries_.find(revision);
+  if (entry == entries_.end()) return;
+  write(revision, entry->second, "left_alone", {{"scaled_by", who}}, now);
+}
+
+void Chronicle::creation_refused(const wire::RevisionKey& revision, const std::string& why,
+                                 TimePoint now) {
+  const auto entry = entries_.find(revision);
+  if (entry == entries_.end() || entry->second.refused == why) return;
+  entry->second.refused = why;
+  if (why.empty()) return;
+  write(revision, entry->second, "refused", {{"reason", why}}, now);
 }
 
 void Chronicle::refused(const wire::RevisionKey& revision, const SourceId& source,

@@ -33,11 +33,18 @@ class Chronicle {
   /// `file`: may be null; must outlive this.
   explicit Chronicle(DecisionFile* file) : file_(file) {}
 
+  /// From here on; null for nowhere.
+  void write_to(DecisionFile* file) noexcept { file_ = file; }
+
   /// Only what happens to known revisions is told.
   void know(const wire::RevisionKey& revision, const std::string& service,
             const std::string& deployment, TimePoint now);
   void forget(const wire::RevisionKey& revision);
 
+  /// Somebody else scales it from here on; "": nobody any more.
+  void left_to(const wire::RevisionKey& revision, const std::string& who, TimePoint now);
+  /// Why its pods cannot be made; "": they can. Told when it changes.
+  void creation_refused(const wire::RevisionKey& revision, const std::string& why, TimePoint now);
   void poked(const wire::RevisionKey& revision, std::uint32_t parked, Duration oldest_wait,
              TimePoint now);
   void decided(const wire::RevisionKey& revision, const LoggedDecision& logged,
@@ -60,6 +67,8 @@ class Chronicle {
 
   /// Null for a revision that is not known.
   [[nodiscard]] const ColdStarts* cold_starts(const wire::RevisionKey& revision) const;
+  /// What keeps its replicas from being ready, if it is not time alone; "" else.
+  [[nodiscard]] std::string cause(const wire::RevisionKey& revision) const;
   [[nodiscard]] PodCounts pods(const wire::RevisionKey& revision) const;
 
  private:
@@ -73,9 +82,11 @@ class Chronicle {
     ColdStarts cold_starts;
     Refusals refusals;
     std::map<std::string, Pod> pods;
+    std::string refused;  // why none is made
   };
   using Entries = std::map<wire::RevisionKey, Entry>;
 
+  [[nodiscard]] static const Pod* worst_of(const Entry& entry);
   [[nodiscard]] Entries::iterator owner_of(const PodView& pod);
   [[nodiscard]] Entries::iterator owner_by_deployment(const std::string& name_space,
                                                       std::string_view deployment);

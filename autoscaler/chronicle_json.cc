@@ -34,6 +34,7 @@ void add_failure(json& fields, const PodView& pod) {
   if (!pod.end->reason.empty()) fields["exit_reason"] = pod.end->reason;
   fields["last_words"] = last_part(pod.end->last_words);
   fields["restarts"] = pod.restarts;
+  if (pod.backing_off) fields["backing_off"] = true;
 }
 
 }  // namespace
@@ -99,6 +100,14 @@ json wake_failed_fields(const wire::Woken& woken, const PodView* replica,
   add_failure(fields, *replica);
   if (running) fields["running_us"] = us(*running);
   return fields;
+}
+
+std::string broken_text(const PodView& pod) {
+  if (!pod.blocked.empty()) return last_part(pod.blocked);
+  if (!pod.end) return {};
+  std::string text = pod.end->container + " exited with " + std::to_string(pod.end->exit_code);
+  if (!pod.end->reason.empty()) text += " (" + pod.end->reason + ")";
+  return pod.backing_off ? "CrashLoopBackOff: " + text : text;
 }
 
 }  // namespace pilotlight::autoscaler

@@ -29,4 +29,7 @@ namespace pilotlight::autoscaler {
 [[nodiscard]] nlohmann::json wake_failed_fields(const wire::Woken& woken, const PodView* replica,
                                                 std::optional<Duration> running);
 
+/// What is wrong with a pod that is broken: "CrashLoopBackOff: app exited with 1 (Error)".
+[[nodiscard]] std::string broken_text(const PodView& pod);
+
 }  // namespace pilotlight::autoscaler

@@ -187,6 +187,18 @@ void Collector::forget(TimePoint now) {
   });
 }
 
+std::uint32_t Collector::present_in(const std::string& replica) const {
+  SourceId first;
+  first.replica = replica;
+  std::uint32_t load = 0;  // of the newest epoch that is connected
+  for (auto place = sources_.lower_bound(first); place != sources_.end(); ++place) {
+    const auto& [id, source] = *place;
+    if (id.role != first.role || id.replica != replica) break;
+    if (source.connected) load = source.last.in_flight;
+  }
+  return load;
+}
+
 std::uint32_t Collector::present(TimePoint now) const {
   std::uint32_t sum = 0;
   for (const auto& [id, source] : sources_) {

@@ -93,6 +93,9 @@ class Collector {
   /// both in an activator and in a sidecar counts twice: it only tells some from none.
   [[nodiscard]] std::uint32_t present(TimePoint now) const;
 
+  /// Requests that run or wait in a replica, by its sidecar's newest report; 0 when there is none.
+  [[nodiscard]] std::uint32_t present_in(const std::string& replica) const;
+
   /// No wait counts as longer than a replica had been ready at the end of its second; without one
   /// none counts. Waiting for a start says nothing about how many replicas the load needs.
   void limit_waits(std::optional<TimePoint> ready_since);

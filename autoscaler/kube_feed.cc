@@ -1,5 +1,6 @@
 #include "autoscaler/kube_feed.h"
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
@@ -11,6 +12,10 @@ namespace {
 
 constexpr std::string_view kServiceName = "kubernetes.io/service-name";
 constexpr std::string_view kPrivate = "-private";
+constexpr std::string_view kPathAnnotation = "pilotlight.dev/traffic-path";  // as the controller
+constexpr std::string_view kServe = "serve";
+constexpr std::string_view kProxy = "proxy";
+constexpr std::chrono::milliseconds kCostTime{500};
 
 void report(const config::Problems& problems) {
   for (const std::string& problem : problems) log_warn("deployment", {{"problem", problem}});
@@ -20,14 +25,17 @@ std::string key_of(const kube::Json& object) {
   return std::string(kube::namespace_of(object)) + "/" + std::string(kube::name_of(object));
 }
 
-/// The revision whose private Service the slice belongs to; an empty one for other slices.
-wire::RevisionKey revision_of(const kube::Json& slice) {
+/// The revision whose private Service that is; an empty one for other Services.
+wire::RevisionKey revision_of(std::string_view space, std::string_view service) {
   wire::RevisionKey key;
-  const std::string_view service = kube::label_of(slice, kServiceName);
   if (service.size() <= kPrivate.size() || !service.ends_with(kPrivate)) return key;
-  key.name_space = kube::namespace_of(slice);
+  key.name_space = space;
   key.revision = service.substr(0, service.size() - kPrivate.size());
   return key;
+}
+
+wire::RevisionKey revision_of(const kube::Json& slice) {
+  return revision_of(kube::namespace_of(slice), kube::label_of(slice, kServiceName));
 }
 
 std::string with_port(std::string_view address, std::int64_t port) {
@@ -67,6 +75,7 @@ void DeploymentFeed::applied(const kube::Json& object) {
   subject.replicas = static_cast<std::int32_t>(view->replicas);
   subject.generation = kube::integer(object, {"metadata", "generation"}).value_or(1);
   subject.reachable = is_reachable(object);
+  subject.refused = creation_refused(object);
   const auto policy =
       config::read_scaling_policy(view->annotations, view->container_concurrency, name, defaults_);
   if (policy.has_value()) {
@@ -119,11 +128,66 @@ void PulledFeed::applied(const kube::Json& object) {
   if (synced_ && pulled) loop_.image_pulled(*pulled);
 }
 
+void RivalFeed::tell(const Rivals::Touched& touched) {
+  for (const Rivals::Name& deployment : {touched.before, touched.after}) {
+    if (!deployment.second.empty()) loop_.rival(deployment, rivals_.of(deployment));
+  }
+}
+
+void PathFeed::applied(const kube::Json& object) {
+  const std::string name(kube::name_of(object));
+  const wire::RevisionKey revision = revision_of(kube::namespace_of(object), name);
+  if (revision.revision.empty()) return;
+  paths_.seen(revision, name, kube::annotation_of(object, kPathAnnotation) == kServe);
+}
+
+void PathFeed::removed(const kube::Json& object) {
+  paths_.gone(revision_of(kube::namespace_of(object), kube::name_of(object)));
+}
+
+TimePoint KubeTarget::deadline(Duration time) const {
+  const TimePoint latest = clock_.now() + time;
+  return fence_ ? std::min(latest, fence_()) : latest;
+}
+
+Task<Result<>> KubeTarget::annotate(kube::Resource resource, std::string name_space,
+                                    std::string name, std::string_view annotation,
+                                    std::string value, TimePoint deadline) {
+  kube::Json patch;
+  patch["metadata"]["annotations"][std::string(annotation)] = std::move(value);
+  const Result<kube::Json> done =
+      co_await client_.patch(resource, std::move(name_space), std::move(name),
+                             kube::PatchKind::merge, std::move(patch), deadline);
+  if (!done) co_return done.error();
+  co_return Result<>();
+}
+
+Task<> KubeTarget::set_costs(std::string name_space, std::vector<PodCost> costs) {
+  const TimePoint latest = deadline(kCostTime);
+  for (const PodCost& each : costs) {
+    if (clock_.now() >= latest) break;
+    std::string value = std::to_string(each.cost);
+    const Result<> done = co_await annotate(kube::kPods, name_space, each.pod, kube::kDeletionCost,
+                                            std::move(value), latest);
+    if (done || done.error() == make_error_code(FlowError::not_found)) continue;
+    log_warn("pod-deletion-cost not set",
+             {{"namespace", name_space}, {"pod", each.pod}, {"reason", done.error().message()}});
+    break;  // whoever goes goes: the scale-down is what matters
+  }
+}
+
+Task<Result<>> KubeTarget::mark_path(std::string name_space, std::string service, bool direct) {
+  std::string value(direct ? kServe : kProxy);
+  const TimePoint latest = deadline(patch_time_);
+  co_return co_await annotate(kube::kServices, std::move(name_space), std::move(service),
+                              kPathAnnotation, std::move(value), latest);
+}
+
 Task<PatchAnswer> KubeTarget::set_replicas(std::string name_space, std::string deployment,
                                            std::int32_t replicas) {
-  const TimePoint deadline = clock_.now() + patch_time_;
+  const TimePoint latest = deadline(patch_time_);
   const kube::ScaleAnswer scale =
-      co_await client_.send_scale(std::move(name_space), std::move(deployment), replicas, deadline);
+      co_await client_.send_scale(std::move(name_space), std::move(deployment), replicas, latest);
   PatchAnswer answer;
   answer.status = scale.status;
   answer.retry_after = scale.retry_after;

@@ -1,12 +1,15 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <random>
 #include <set>
 #include <string>
 
 #include "autoscaler/loop.h"
+#include "autoscaler/path_teller.h"
 #include "autoscaler/pod_view.h"
+#include "autoscaler/rivals.h"
 #include "autoscaler/scale_target.h"
 #include "autoscaler/wire_door.h"
 #include "common/kube/client.h"
@@ -72,6 +75,37 @@ class PodFeed final : public kube::Watcher::Listener {
   WireDoor& door_;
 };
 
+/// Tells the Loop which Deployments somebody else scales, and calls `on_known` when all that there
+/// are have been told of.
+class RivalFeed final : public kube::Watcher::Listener {
+ public:
+  RivalFeed(Loop& loop, std::function<void()> on_known)
+      : loop_(loop), on_known_(std::move(on_known)) {}
+
+  void applied(const kube::Json& object) override { tell(rivals_.applied(object)); }
+  void removed(const kube::Json& object) override { tell(rivals_.removed(object)); }
+  void synced() override { on_known_(); }
+
+ private:
+  void tell(const Rivals::Touched& touched);
+
+  Loop& loop_;
+  std::function<void()> on_known_;
+  Rivals rivals_;
+};
+
+/// Tells the PathTeller of the private Services, and how they are marked.
+class PathFeed final : public kube::Watcher::Listener {
+ public:
+  explicit PathFeed(PathTeller& paths) : paths_(paths) {}
+
+  void applied(const kube::Json& object) override;
+  void removed(const kube::Json& object) override;
+
+ private:
+  PathTeller& paths_;
+};
+
 /// Tells the Loop of images that were pulled, from the Events that kubelet writes. What a first
 /// list holds is history.
 class PulledFeed final : public kube::Watcher::Listener {
@@ -87,20 +121,34 @@ class PulledFeed final : public kube::Watcher::Listener {
   bool synced_ = false;
 };
 
-/// Sends a number of replicas to the Kubernetes API: PATCH of the scale subresource, on connections
-/// that are kept, each within `patch_time`.
-class KubeTarget final : public ScaleTarget {
+/// Sends to the Kubernetes API what was decided, on connections that are kept: PATCHes of the scale
+/// subresource, and of annotations on pods and private Services. Each ends within `patch_time`, and
+/// before `fence`: when somebody else may lead.
+class KubeTarget final : public ScaleTarget, public PathTarget {
  public:
-  KubeTarget(kube::Client& client, Clock& clock, Duration patch_time = std::chrono::seconds(5))
-      : client_(client), clock_(clock), patch_time_(patch_time) {}
+  using Fence = std::function<TimePoint()>;
+
+  KubeTarget(kube::Client& client, Clock& clock, Duration patch_time = std::chrono::seconds(5),
+             Fence fence = nullptr)
+      : client_(client), clock_(clock), patch_time_(patch_time), fence_(std::move(fence)) {}
 
   [[nodiscard]] Task<PatchAnswer> set_replicas(std::string name_space, std::string deployment,
                                                std::int32_t replicas) override;
+  /// Within 500 ms, one after another.
+  [[nodiscard]] Task<> set_costs(std::string name_space, std::vector<PodCost> costs) override;
+  [[nodiscard]] Task<Result<>> mark_path(std::string name_space, std::string service,
+                                         bool direct) override;
 
  private:
+  [[nodiscard]] TimePoint deadline(Duration time) const;
+  [[nodiscard]] Task<Result<>> annotate(kube::Resource resource, std::string name_space,
+                                        std::string name, std::string_view annotation,
+                                        std::string value, TimePoint deadline);
+
   kube::Client& client_;
   Clock& clock_;
   Duration patch_time_;
+  Fence fence_;
 };
 
 }  // namespace pilotlight::autoscaler

@@ -17,23 +17,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration kTick = 2s;     // Knative's period of decisions
-constexpr Duration kStep = 100ms;  // how often seconds are closed and the lost are let go
 constexpr Duration kOldNews = 1s;
-constexpr std::size_t kEarlyPokes = 1000;
 constexpr std::size_t kInOneGo = 8;  // revisions, between two looks at what has come in
-
-/// The revision's next turn after `now`: the same instants whichever process asks, and spread over
-/// the period so that not all revisions are decided on at once.
-TimePoint next_turn(const wire::RevisionKey& key, TimePoint now) {
-  std::uint32_t hash = 2166136261U;  // FNV-1a
-  for (const char c : key.name_space + "/" + key.revision) {
-    hash = (hash ^ static_cast<unsigned char>(c)) * 16777619U;
-  }
-  const Duration phase = kStep * (hash % (kTick / kStep));
-  const Duration passed = (now.time_since_epoch() - phase) % kTick;
-  return now - passed + kTick;
-}
 
 }  // namespace
 
@@ -47,49 +32,16 @@ Loop::Loop(Scope& scope, Clock& clock, std::uint64_t epoch, ScaleTarget& target,
       recording_(recording),
       registry_(epoch, *this),
       scaler_(scope, clock, target, *this, random),
-      started_(clock.now()),
+      senders_by_(clock.now() + kSendersTime),
       timer_(clock.make_timer()) {}
-
-void Loop::track(const SubjectView& view) {
-  const TimePoint now = clock_.now();
-  std::unique_ptr<Subject>& place = subjects_[view.key];
-  const bool added = place == nullptr;
-  if (added) place = std::make_unique<Subject>(now);
-  Subject& subject = *place;
-  const std::int32_t before = subject.view.replicas;
-  subject.view = view;
-  subject.policy = policy_of(view.policy);
-  subject.policy.reachable = view.reachable;
-  subject.collector.reshape(shape_of(view.policy));
-  if (subject.patched && now < subject.patched->until && view.replicas == subject.patched->from) {
-    subject.view.replicas = before;
-  }
-  registry_.track(view.key, subject.policy.stable_window, now);
-  chronicle_.know(view.key, view.service, view.deployment, now);
-  if (!added) return;
-  subject.desired = view.replicas;
-  subject.next_tick = next_turn(view.key, now);
-  if (!deployments_known_) await_return(subject, now);
-  if (recording_ != nullptr) record_seconds(subject);
-  take_early(subject);
-  const auto early = early_pokes_.extract(view.key);
-  if (early) decide_on(subject, early.mapped(), now);
-}
-
-void Loop::untrack(const wire::RevisionKey& revision) {
-  subjects_.erase(revision);
-  log_.forget(revision);
-  registry_.untrack(revision);
-  chronicle_.forget(revision);
-}
 
 Task<> Loop::run() {
   co_await asio::this_coro::throw_if_cancelled(false);
   while (!closed_) {
     const TimePoint now = clock_.now();
-    const TimePoint next = now - now.time_since_epoch() % kStep + kStep;
+    const TimePoint next = now - now.time_since_epoch() % kLoopStep + kLoopStep;
     const bool came = co_await timer_->wait_until(next);
-    if (came) co_await tick();
+    if (came && leading_) co_await tick();
   }
 }
 
@@ -166,6 +118,7 @@ std::vector<Signal> Loop::signals_of(const Subject& subject) const {
 }
 
 void Loop::decide_on(Subject& subject, std::optional<std::uint32_t> parked, TimePoint now) {
+  if (!subject.rival.empty()) return;
   LoggedDecision logged;
   logged.at = now;
   logged.seen = observe(subject, now);
@@ -176,9 +129,24 @@ void Loop::decide_on(Subject& subject, std::optional<std::uint32_t> parked, Time
   logged.unix_ms = wall_clock_ns() / 1'000'000;
   subject.last = logged.decision;
   if (parked && logged.decision.desired && subject.returning) subject.returning->woken = true;
+  if (paths_ != nullptr && logged.decision.desired) {
+    // Without a replica there is nobody but the activators.
+    paths_->want(subject.view.key, logged.decision.direct && logged.seen.ready > 0);
+  }
   leave_checkpoint(subject, now);
   if (recording_ != nullptr) record_turn(subject, logged);
   apply(subject, logged);
+}
+
+std::vector<PodCost> Loop::costs_of(const Subject& subject, std::int32_t to) const {
+  std::vector<ReplicaLoad> ready;
+  for (const ReplicaRecord& replica : registry_.replicas(subject.view.key)) {
+    if (replica.phase != ReplicaPhase::ready) continue;
+    ReplicaLoad& one = ready.emplace_back();
+    one.pod = replica.name;
+    one.load = subject.collector.present_in(replica.name);
+  }
+  return costs_.changes(subject.view.key.name_space, std::move(ready), to);
 }
 
 void Loop::apply(Subject& subject, const LoggedDecision& logged) {
@@ -197,6 +165,7 @@ void Loop::apply(Subject& subject, const LoggedDecision& logged) {
   change.text = std::move(text);
   change.decided_at = logged.at;
   if (logged.seen.poke) change.poked_at = logged.at;
+  change.costs = costs_of(subject, desired);
   log_info("scale", {{"namespace", subject.view.key.name_space},
                      {"revision", subject.view.key.revision},
                      {"from", change.from},
@@ -204,87 +173,6 @@ void Loop::apply(Subject& subject, const LoggedDecision& logged) {
                      {"reason", to_string(change.reason)},
                      {"why", change.text}});
   scaler_.want(subject.view.key, subject.view.deployment, std::move(change));
-}
-
-void Loop::joined(wire::Peer& peer) {
-  const wire::Hello& hello = peer.hello();
-  log_info("joined", {{"role", hello.role == wire::Role::sidecar ? "sidecar" : "activator"},
-                      {"revision", hello.revision.revision},
-                      {"replica", hello.replica}});
-  registry_.joined(peer);
-  if (hello.role == wire::Role::sidecar) return;
-  for (const auto& [key, subject] : subjects_) {
-    if (!subject->left) continue;
-    peer.put_checkpoint(make_checkpoint(key, epoch_, *subject->left, clock_.now()));
-  }
-}
-
-void Loop::received(wire::Peer& peer, const wire::Frame& frame) {
-  if (const auto* load = std::get_if<wire::Stats>(&frame)) return stats(peer, *load);
-  if (const auto* past = std::get_if<wire::History>(&frame)) return history(peer, *past);
-  if (const auto* end = std::get_if<wire::HistoryEnd>(&frame)) return history_end(peer, *end);
-  if (const auto* kept = std::get_if<wire::Checkpoint>(&frame)) return checkpoint(*kept);
-  if (const auto* parked = std::get_if<wire::Poke>(&frame)) return poke(peer, *parked);
-  if (const auto* up = std::get_if<wire::Ready>(&frame)) return registry_.ready(peer, *up);
-  if (const auto* down = std::get_if<wire::NotReady>(&frame)) {
-    return registry_.not_ready(peer, *down);
-  }
-  if (const auto* done = std::get_if<wire::Drained>(&frame)) return registry_.drained(peer, *done);
-  if (const auto* wake = std::get_if<wire::Woken>(&frame)) {
-    return chronicle_.woken(wake->revision, *wake, clock_.now());
-  }
-}
-
-void Loop::left(wire::Peer& peer, std::string_view reason, bool replaced) {
-  log_info("left", {{"revision", peer.hello().revision.revision},
-                    {"replica", peer.hello().replica},
-                    {"reason", reason}});
-  const TimePoint now = clock_.now();
-  if (!replaced) lost(peer.hello(), now);
-  registry_.left(peer, replaced, now);
-}
-
-/// A sidecar reports on its own revision only.
-void Loop::lost(const wire::Hello& hello, TimePoint now) {
-  const SourceId source = source_of(hello);
-  early_.lost(source);
-  if (hello.role == wire::Role::sidecar) {
-    const auto found = subjects_.find(hello.revision);
-    if (found != subjects_.end()) found->second->collector.lost(source, now);
-    chronicle_.lost(hello.revision, source);
-    return;
-  }
-  for (auto& [key, subject] : subjects_) {
-    subject->collector.lost(source, now);
-    chronicle_.lost(key, source);
-  }
-}
-
-void Loop::stats(wire::Peer& peer, const wire::Stats& frame) {
-  const wire::Hello& hello = peer.hello();
-  if (frame.epoch != hello.epoch) return;
-  if (hello.role == wire::Role::sidecar && frame.revision != hello.revision) return;
-  const auto found = subjects_.find(frame.revision);
-  if (found == subjects_.end()) return;
-  const SourceId source = source_of(hello);
-  const TimePoint now = clock_.now();
-  found->second->collector.report(source, frame, now);
-  chronicle_.refused(frame.revision, source, frame.load.refusals, now);
-}
-
-void Loop::poke(wire::Peer& activator, const wire::Poke& frame) {
-  const auto found = subjects_.find(frame.revision);
-  if (found == subjects_.end()) {
-    if (early_pokes_.size() < kEarlyPokes) early_pokes_[frame.revision] = frame.parked;
-    return;
-  }
-  if (registry_.ready_count(frame.revision) > 0) {
-    registry_.repeat(frame.revision, activator);  // the two crossed
-    return;
-  }
-  const TimePoint now = clock_.now();
-  chronicle_.poked(frame.revision, frame.parked, told_length(frame.oldest_wait_us), now);
-  decide_on(*found->second, std::max(frame.parked, 1U), now);
 }
 
 void Loop::replica_ready(const wire::RevisionKey& revision, const ReplicaRecord& replica) {

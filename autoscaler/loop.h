@@ -11,7 +11,10 @@
 #include "autoscaler/decision_file.h"
 #include "autoscaler/decision_log.h"
 #include "autoscaler/early_history.h"
+#include "autoscaler/path_teller.h"
+#include "autoscaler/pod_costs.h"
 #include "autoscaler/registry.h"
+#include "autoscaler/rivals.h"
 #include "autoscaler/scaler.h"
 #include "autoscaler/subject.h"
 #include "common/async/scope.h"
@@ -26,7 +29,7 @@ namespace pilotlight::autoscaler {
 ///   STATS -> Collector ---+
 ///   READY -> Registry ----+--> decide() --> Scaler --> ScaleTarget (PATCH)
 ///   POKE -----------------+        |
-///   Deployments -> track()         +--> DecisionLog, events
+///   Deployments -> track()         +--> DecisionLog, events, PathTeller
 ///
 /// Decisions of a revision are on a grid of the clock, so those of the next process fall on the
 /// same instants. After a start it holds the replica counts that others have set, wakes excepted,
@@ -40,14 +43,25 @@ class Loop final : public wire::ServerListener, public RegistryListener, public 
   Loop(Scope& scope, Clock& clock, std::uint64_t epoch, ScaleTarget& target,
        std::mt19937_64& random, DecisionFile* file = nullptr, DecisionFile* recording = nullptr);
 
+  /// Another process decides: from here on this one only keeps in mind which revisions there are.
+  /// To be called before anything else.
+  void follow() noexcept;
+  /// This process decides from here on, as one that has just begun does; what it protects until it
+  /// knows what the other knew counts from now. Peers come after this.
+  void lead();
+  [[nodiscard]] bool leading() const noexcept { return leading_; }
+
   /// A Deployment of ours is there, or has changed.
   void track(const SubjectView& view);
   void untrack(const wire::RevisionKey& revision);
+  /// Somebody else scales this Deployment, or nobody else ("") any more: it is left alone as long.
+  void rival(const Rivals::Name& deployment, const std::string& who);
+  /// Is told which way requests go. Must outlive this.
+  void tell_paths(PathTeller& paths) noexcept { paths_ = &paths; }
+  [[nodiscard]] const PathTeller* paths() const noexcept { return paths_; }
+
   /// All Deployments that were there at the start have been told of.
-  void deployments_known() {
-    deployments_known_ = true;
-    early_.clear();
-  }
+  void deployments_known();
 
   /// Decides what is due, every 100 ms, until close(). Spawn it once.
   [[nodiscard]] Task<> run();
@@ -62,8 +76,8 @@ class Loop final : public wire::ServerListener, public RegistryListener, public 
   void attempted(const wire::RevisionKey& revision, const PatchOutcome& outcome) override;
 
   /// What the API shows of the replicas' Pods.
-  void pod_changed(const PodView& pod) { chronicle_.pod_changed(pod, clock_.now()); }
-  void pod_gone(const PodView& pod) { chronicle_.pod_gone(pod, clock_.now()); }
+  void pod_changed(const PodView& pod);
+  void pod_gone(const PodView& pod);
   void image_pulled(const PulledView& pulled) { chronicle_.image_pulled(pulled, clock_.now()); }
 
   using Subjects = std::map<wire::RevisionKey, std::unique_ptr<Subject>>;
@@ -79,6 +93,9 @@ class Loop final : public wire::ServerListener, public RegistryListener, public 
   [[nodiscard]] std::uint64_t epoch() const noexcept { return epoch_; }
 
  private:
+  // A client tries again every second, so whoever lives has come by then.
+  static constexpr Duration kSendersTime = std::chrono::seconds(2);
+
   [[nodiscard]] Task<> tick();
   void tend(Subject& subject, TimePoint now);
   void poke(wire::Peer& activator, const wire::Poke& frame);
@@ -93,6 +110,8 @@ class Loop final : public wire::ServerListener, public RegistryListener, public 
   void leave_checkpoint(Subject& subject, TimePoint now);
   void record_seconds(Subject& subject);
   void record_turn(const Subject& subject, const LoggedDecision& logged);
+  void leave_to(Subject& subject, const std::string& who);
+  [[nodiscard]] std::vector<PodCost> costs_of(const Subject& subject, std::int32_t to) const;
   void decide_on(Subject& subject, std::optional<std::uint32_t> parked, TimePoint now);
   void apply(Subject& subject, const LoggedDecision& logged);
   void scaled(const wire::RevisionKey& revision, const PatchOutcome& outcome);
@@ -109,11 +128,16 @@ class Loop final : public wire::ServerListener, public RegistryListener, public 
   DecisionFile* recording_;
   Registry registry_;
   Scaler scaler_;
+  PodCosts costs_;
+  PathTeller* paths_ = nullptr;
+  std::map<Rivals::Name, std::string> rivals_;  // by Deployment
   Subjects subjects_;
   std::map<wire::RevisionKey, std::uint32_t> early_pokes_;  // of revisions not known yet
   EarlyHistory early_;
-  TimePoint started_;
+  std::map<wire::RevisionKey, SubjectView> followed_;  // in place of subjects, while another leads
+  TimePoint senders_by_;  // whoever has something to replay is here by then
   std::unique_ptr<Timer> timer_;
+  bool leading_ = true;
   bool deployments_known_ = false;
   bool closed_ = false;
 };

@@ -6,15 +6,6 @@
 #include "common/base/log.h"
 
 namespace pilotlight::autoscaler {
-namespace {
-
-using namespace std::chrono_literals;
-
-// A client tries again every second, so whoever lives has come by then.
-constexpr Duration kSendersTime = 2s;
-
-}  // namespace
-
 /// There was a process before this one: the subject waits for what it knew.
 void Loop::await_return(Subject& subject, TimePoint now) {
   Subject::Return& awaited = subject.returning.emplace();
@@ -38,7 +29,7 @@ void Loop::take_early(Subject& subject) {
 
 void Loop::settle_return(Subject& subject, TimePoint now) {
   if (!subject.returning) return;
-  const bool senders = subject.collector.senders_known() || now >= started_ + kSendersTime;
+  const bool senders = subject.collector.senders_known() || now >= senders_by_;
   const bool told = registry_.all_replayed(subject.view.key) && senders && !early_.overflowed();
   if (!told && now < subject.returning->until) return;
   subject.collector.begin();

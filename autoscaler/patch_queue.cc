@@ -21,6 +21,7 @@ void PatchQueue::want(const wire::RevisionKey& revision, const std::string& depl
   const auto [place, added] = jobs_.try_emplace(revision);
   Job& job = place->second;
   const Turn turn(job.change.from != 0, job.wish);
+  job.dropped = false;
   job.deployment = deployment;
   job.change = std::move(change);
   job.wish = ++wishes_;
@@ -31,6 +32,20 @@ void PatchQueue::want(const wire::RevisionKey& revision, const std::string& depl
   } else if (job.state == State::repeat && repeats_.erase(turn) != 0) {
     line_up(repeats_, revision, job, State::repeat);
   }
+}
+
+void PatchQueue::forget(const wire::RevisionKey& revision) {
+  const auto place = jobs_.find(revision);
+  if (place == jobs_.end()) return;
+  Job& job = place->second;
+  const Turn turn(job.change.from != 0, job.wish);
+  switch (job.state) {
+    case State::sent: job.dropped = true; return;
+    case State::fresh: fresh_.erase(turn); break;
+    case State::repeat: repeats_.erase(turn); break;
+    case State::resting: resting_.erase({job.due, revision}); break;
+  }
+  jobs_.erase(place);
 }
 
 void PatchQueue::refill(TimePoint now) {
@@ -105,7 +120,7 @@ PatchOutcome PatchQueue::ended(const Attempt& attempt, const PatchAnswer& answer
   outcome.superseded = job.wish != attempt.wish;
   const bool taken = outcome.result == PatchResult::taken;
   if (taken && attempt.number > 1) tokens_ = std::min(kRepeatsAtOnce, tokens_ + 1);
-  if (!taken && outcome.result != PatchResult::missing) {
+  if (!taken && outcome.result != PatchResult::missing && !job.dropped) {
     ++job.attempts;
     rest(attempt.revision, job, answer, now, random);
     outcome.retry_at = job.due;

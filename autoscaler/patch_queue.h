@@ -46,6 +46,9 @@ class PatchQueue {
 
   void want(const wire::RevisionKey& revision, const std::string& deployment, Change change);
 
+  /// The change is not wanted any more. One that is on its way is not tried again.
+  void forget(const wire::RevisionKey& revision);
+
   /// The next one to send. None: nothing may go out before next_due(), or something ends or is
   /// wanted.
   [[nodiscard]] std::optional<Attempt> next(TimePoint now);
@@ -73,6 +76,7 @@ class PatchQueue {
     Change change;
     std::uint64_t wish = 0;
     State state = State::fresh;
+    bool dropped = false;
     unsigned attempts = 0;  // that failed, in a row
     kube::BackOff back_off{std::chrono::milliseconds(20), std::chrono::seconds(2)};
     TimePoint due{};

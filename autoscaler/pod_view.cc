@@ -77,6 +77,10 @@ std::string blocked_container(const Json& status) {
   return message.empty() ? reason : reason + ": " + std::string(message);
 }
 
+bool backs_off(const Json& status) {
+  return kube::text(status, {"state", "waiting", "reason"}) == "CrashLoopBackOff";
+}
+
 std::string blocked(const Json& pod) {
   for (const char* which : {"initContainerStatuses", "containerStatuses"}) {
     for (const Json& status : kube::array(pod, {"status", which})) {
@@ -111,8 +115,10 @@ PodView view_pod(const Json& pod) {
     for (const Json& status : kube::array(pod, {"status", which})) {
       view.restarts = std::max(view.restarts, kube::integer(status, {"restartCount"}).value_or(0));
       if (!view.end) view.end = end_of(status, init);
+      view.backing_off = view.backing_off || backs_off(status);
     }
   }
+  view.deletion_cost = kube::deletion_cost_of(pod);
   view.reached = reached(pod);
   view.blocked = blocked(pod);
   return view;
@@ -125,6 +131,13 @@ bool is_reachable(const Json& deployment) {
   const Json* progressing = condition_of(deployment, "Progressing");
   const bool failed = progressing != nullptr && kube::text(*progressing, {"status"}) == "False";
   return !(failed && replicas > 0 && ready == 0);
+}
+
+std::string creation_refused(const Json& deployment) {
+  const Json* failure = condition_of(deployment, "ReplicaFailure");
+  if (failure == nullptr || kube::text(*failure, {"status"}) != "True") return {};
+  return std::string(kube::text(*failure, {"reason"})) + ": " +
+         std::string(kube::text(*failure, {"message"}));
 }
 
 std::optional<PulledView> view_pulled(const Json& event) {

@@ -30,6 +30,8 @@ struct PodView {
   std::int64_t restarts = 0;        ///< Of the container that has most.
   std::optional<Phase> reached;     ///< The last of scheduled, init and start that is over.
   std::optional<ContainerEnd> end;  ///< The last failure of a container, if one has failed.
+  std::int32_t deletion_cost = 0;   ///< What the ReplicaSet's controller reads.
+  bool backing_off = false;         ///< A container ended so often that it waits: CrashLoopBackOff.
   std::string blocked;  ///< Why it cannot start at all, "ImagePullBackOff: ..."; "" if it can.
 
   /// Infrastructure keeps it from being ready, not time: it does not start, or ends again and
@@ -44,6 +46,9 @@ struct PodView {
 /// route names it, nor if its infrastructure has failed, which is when it has made no progress for
 /// its progress deadline and none of its replicas is ready.
 [[nodiscard]] bool is_reachable(const kube::Json& deployment);
+
+/// Why the Deployment's pods cannot be made: a quota, an admission webhook; "" when they can.
+[[nodiscard]] std::string creation_refused(const kube::Json& deployment);
 
 /// A pulled image, from an Event of the API; none for other Events.
 struct PulledView {

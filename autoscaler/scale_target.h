@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "autoscaler/change.h"
 #include "common/base/clock.h"
@@ -18,6 +19,10 @@ class ScaleTarget {
   [[nodiscard]] virtual Task<PatchAnswer> set_replicas(std::string name_space,
                                                        std::string deployment,
                                                        std::int32_t replicas) = 0;
+
+  /// Sets what the end of pods costs, as far as it comes within a moment: which of them goes is not
+  /// worth waiting for. A target that cannot does nothing.
+  [[nodiscard]] virtual Task<> set_costs(std::string name_space, std::vector<PodCost> costs);
 };
 
 }  // namespace pilotlight::autoscaler

@@ -29,6 +29,10 @@ void log_failure(const wire::RevisionKey& revision, const PatchOutcome& outcome)
 
 }  // namespace
 
+Task<> ScaleTarget::set_costs(std::string /*name_space*/, std::vector<PodCost> /*costs*/) {
+  co_return;
+}
+
 Scaler::Scaler(Scope& scope, Clock& clock, ScaleTarget& target, ScalerListener& listener,
                std::mt19937_64& random)
     : scope_(scope),
@@ -42,6 +46,11 @@ void Scaler::want(const wire::RevisionKey& revision, const std::string& deployme
   if (closed_) return;
   queue_.want(revision, deployment, std::move(change));
   pump();
+}
+
+void Scaler::forget(const wire::RevisionKey& revision) {
+  queue_.forget(revision);
+  pause_->cancel();
 }
 
 void Scaler::close() noexcept {
@@ -66,6 +75,9 @@ void Scaler::pump() {
 
 Task<> Scaler::send(PatchQueue::Attempt attempt) {
   co_await asio::this_coro::throw_if_cancelled(false);
+  if (attempt.number == 1 && !attempt.change.costs.empty()) {
+    co_await target_.set_costs(attempt.revision.name_space, attempt.change.costs);
+  }
   const PatchAnswer answer = co_await target_.set_replicas(attempt.revision.name_space,
                                                            attempt.deployment, attempt.change.to);
   const PatchOutcome outcome = queue_.ended(attempt, answer, clock_.now(), random_);

@@ -29,6 +29,9 @@ class Scaler {
 
   void want(const wire::RevisionKey& revision, const std::string& deployment, Change change);
 
+  /// Nothing is tried for this one any more, unless it is wanted anew.
+  void forget(const wire::RevisionKey& revision);
+
   /// Nothing new is tried from here on.
   void close() noexcept;
 

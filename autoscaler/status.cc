@@ -76,6 +76,9 @@ json revision_of(Loop& loop, const Subject& subject) {
               {"activators_wanted", wanted_activators(loop, subject)},
               {"replicas", json::array()},
               {"decisions", json::array()}};
+  if (!subject.rival.empty()) out["left_alone_to"] = subject.rival;
+  const std::string cause = loop.chronicle().cause(subject.view.key);
+  if (!cause.empty()) out["cause"] = cause;
   const PatchOutcome* failed = loop.scaler().queue().failed(subject.view.key);
   if (failed != nullptr) out["patch"] = patch_of(*failed, loop.now());
   for (const ReplicaRecord& replica : loop.registry().replicas(subject.view.key)) {
@@ -154,10 +157,24 @@ void review_metrics(Exposition& out, const TokenReviews& reviews) {
             static_cast<double>(TokenCache::kGoodLimit + TokenCache::kBadLimit));
 }
 
+void path_metrics(Exposition& out, const PathTeller& paths) {
+  std::vector<Sample> marks(2);
+  marks[0].labels = {{"result", "taken"}};
+  marks[0].value = static_cast<double>(paths.taken());
+  marks[1].labels = {{"result", "failed"}};
+  marks[1].value = static_cast<double>(paths.failed());
+  out.counter("pilotlight_traffic_path_marks_total",
+              "Marks on private Services that say which way requests go.", marks);
+  out.gauge("pilotlight_traffic_path_waiting", "Such marks that are to be written still.",
+            static_cast<double>(paths.waiting()));
+}
+
 }  // namespace
 
-std::string status_json(Loop& loop) {
+std::string status_json(Loop& loop, std::string_view leader) {
   json out = {{"epoch", fmt::to_string(loop.epoch())},
+              {"leading", loop.leading()},
+              {"leader", leader},
               {"activators", loop.registry().activators()},
               {"revisions", json::array()}};
   for (const auto& [key, subject] : loop.subjects()) {
@@ -187,11 +204,15 @@ std::string metrics_text(Loop& loop, const wire::ServerCounts& wire, const Token
             per_revision(loop, [](const Subject& s) { return s.last.panicking ? 1 : 0; }));
   out.counter("pilotlight_revision_wakes_total", "From zero replicas to some.",
               per_revision(loop, [](const Subject& s) { return s.wakes; }));
+  out.gauge("pilotlight_revision_left_alone", "1 while somebody else scales it.",
+            per_revision(loop, [](const Subject& s) { return s.rival.empty() ? 0 : 1; }));
   patch_metrics(out, loop.scaler());
+  if (loop.paths() != nullptr) path_metrics(out, *loop.paths());
   out.counter("pilotlight_decision_lines_lost_total",
               "Lines of the event log that could not be written to disk.",
               loop.file() == nullptr ? 0 : loop.file()->lost());
   write_revision_metrics(out, loop);
+  out.gauge("pilotlight_leading", "1 in the process that decides.", loop.leading() ? 1 : 0);
   out.gauge("pilotlight_activators", "Activators connected.",
             static_cast<double>(loop.registry().activators()));
   out.gauge("pilotlight_wire_connections", "Sidecars and activators connected.",
@@ -201,6 +222,7 @@ std::string metrics_text(Loop& loop, const wire::ServerCounts& wire, const Token
   out.counter("pilotlight_wire_connections_total", "Connections accepted.", wire.accepted);
   out.counter("pilotlight_wire_refused_total", "Connections that came to nothing, by reason.",
               refusals(wire));
+  out.counter("pilotlight_wire_sent_away_total", "HELLOs answered with who leads.", wire.sent_away);
   out.counter("pilotlight_wire_bad_frames_total", "Connections ended by bytes that are no frame.",
               wire.bad_frames);
   out.counter("pilotlight_wire_skipped_frames_total", "Frames of unknown type.", wire.skipped);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "autoscaler/loop.h"
 #include "autoscaler/token_reviews.h"
@@ -8,8 +9,9 @@
 /// What the autoscaler shows of itself. Made when asked; nothing is kept for it.
 namespace pilotlight::autoscaler {
 
-/// `GET /status`: one JSON object, fields are only ever added.
-[[nodiscard]] std::string status_json(Loop& loop);
+/// `GET /status`: one JSON object, fields are only ever added. `leader`: where the one is that
+/// decides; "" when nobody is known to, or there is no election.
+[[nodiscard]] std::string status_json(Loop& loop, std::string_view leader = {});
 
 /// `GET /metrics`: Prometheus text. `reviews`: of tokens, where they are reviewed.
 [[nodiscard]] std::string metrics_text(Loop& loop, const wire::ServerCounts& wire,

@@ -34,6 +34,16 @@ WindowShape shape_of(const config::ScalingPolicy& scaling) {
   return shape;
 }
 
+TimePoint next_turn(const wire::RevisionKey& key, TimePoint now) {
+  std::uint32_t hash = 2166136261U;  // FNV-1a
+  for (const char c : key.name_space + "/" + key.revision) {
+    hash = (hash ^ static_cast<unsigned char>(c)) * 16777619U;
+  }
+  const Duration phase = kLoopStep * (hash % (kTick / kLoopStep));
+  const Duration passed = (now.time_since_epoch() - phase) % kTick;
+  return now - passed + kTick;
+}
+
 std::string_view metric_name(const config::ScalingPolicy& scaling) noexcept {
   return scaling.metric == config::ScalingPolicy::Metric::rps ? "rps" : "concurrency";
 }

@@ -20,6 +20,7 @@ struct SubjectView {
   std::int32_t replicas = 0;    ///< spec.replicas
   std::int64_t generation = 1;  ///< 1: nobody has scaled it since it was made.
   bool reachable = true;        ///< Something routes to it.
+  std::string refused;          ///< Why its pods cannot be made; "" when they can.
   config::ScalingPolicy policy;
 };
 
@@ -33,6 +34,7 @@ struct Subject {
   DeciderState state;
   Decision last;             ///< The newest decision.
   std::int32_t desired = 0;  ///< What was last wanted.
+  std::string rival;         ///< Who else scales it, so that it is left alone; "": nobody.
   std::uint64_t wakes = 0;   ///< From zero to some.
   TimePoint next_tick{};
 
@@ -56,6 +58,14 @@ struct Subject {
 /// The rules as plain numbers, and what is measured for them.
 [[nodiscard]] Policy policy_of(const config::ScalingPolicy& scaling);
 [[nodiscard]] WindowShape shape_of(const config::ScalingPolicy& scaling);
+
+inline constexpr Duration kTick = std::chrono::seconds(2);  ///< Knative's period of decisions.
+/// How often seconds are closed and the lost are let go.
+inline constexpr Duration kLoopStep = std::chrono::milliseconds(100);
+
+/// The revision's next turn after `now`: the same instants whichever process asks, and spread over
+/// the period so that not all revisions are decided on at once.
+[[nodiscard]] TimePoint next_turn(const wire::RevisionKey& key, TimePoint now);
 
 /// "concurrency" or "rps".
 [[nodiscard]] std::string_view metric_name(const config::ScalingPolicy& scaling) noexcept;

@@ -62,6 +62,9 @@ std::string exit_text(const Json& event) {
   if (!reason.empty()) text += fmt::format(" ({})", reason);
   const std::int64_t restarts = number(event, {"restarts"});
   if (restarts > 1) text += fmt::format(", for the {} time", ordinal(restarts));
+  if (kube::boolean(event, {"backing_off"}, false)) {
+    text += ", so each new start is put off longer (CrashLoopBackOff)";
+  }
   return text + last_words(event);
 }
 
@@ -174,6 +177,8 @@ std::string wake_failed_text(const Json& event) {
                       name, length_text(*running_us));
   }
   if (!name.empty()) return text + fmt::format("{} has not started yet", name);
+  const std::string_view refused = kube::text(event, {"refused"});
+  if (!refused.empty()) return text + fmt::format("no Pod can be made: {}", refused);
   return text + "no Pod was made for it; see whether the API takes the number of replicas";
 }
 
@@ -222,6 +227,12 @@ std::string refusals_text(const Json& event) {
   return fmt::format("within {}: {}", length_text(number(event, {"period_us"})), text);
 }
 
+std::string left_alone_text(const Json& event) {
+  const std::string_view who = kube::text(event, {"scaled_by"});
+  if (who.empty()) return "nobody else scales it any more: decisions are taken again";
+  return fmt::format("{} scales it, so nothing is decided here until that is gone", who);
+}
+
 /// Files from before the event log have decisions only.
 std::string_view kind_of(const Json& event) {
   const std::string_view kind = kube::text(event, {"event"});
@@ -235,6 +246,8 @@ std::string topic_of(const Json& event) {
   if (kind == "cold_start") return "cold start";
   if (kind == "wake_failed") return "no answer";
   if (kind == "refusals") return "refused";
+  if (kind == "left_alone") return "left alone";
+  if (kind == "refused") return "no Pod";
   if (kind != "decision") return std::string(kind);
   const std::int64_t from = number(event, {"from"});
   const std::int64_t desired = number(event, {"desired"});
@@ -249,6 +262,9 @@ std::string sentence_of(const Json& event) {
   if (kind == "replica") return replica_text(event);
   if (kind == "wake_failed") return wake_failed_text(event);
   if (kind == "refusals") return refusals_text(event);
+  if (kind == "left_alone") return left_alone_text(event);
+  if (kind == "refused")
+    return fmt::format("no Pod can be made: {}", kube::text(event, {"reason"}));
   return {};
 }
 

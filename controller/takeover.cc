@@ -113,7 +113,9 @@ class Planner {
   }
 
   void take(const ServicePorts& ports) {
-    const bool serve = facts_.path == Path::serve && facts_.pods.size() <= kMostEndpoints;
+    // With no pod that is ready somebody has to hold the requests, whatever the rule says.
+    const bool serve = facts_.path == Path::serve && facts_.pods.size() <= kMostEndpoints &&
+                       any_ready(facts_.pods);
     // Without an activator the sidecars are better than nobody; without both the old ones stay.
     if (!serve && !facts_.activators.empty()) {
       lead("-pilotlight", ports.app, port_of(service_), facts_.activators);

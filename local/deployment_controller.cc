@@ -36,7 +36,8 @@ std::string_view owner_uid(const Json& pod) {
 
 std::vector<std::string> choose_to_end(std::vector<PodRank> pods, std::size_t count) {
   std::sort(pods.begin(), pods.end(), [](const PodRank& left, const PodRank& right) {
-    return std::tuple(left.ready, ~left.age_rank) < std::tuple(right.ready, ~right.age_rank);
+    return std::tuple(left.ready, left.cost, ~left.age_rank) <
+           std::tuple(right.ready, right.cost, ~right.age_rank);
   });
   std::vector<std::string> names;
   for (std::size_t i = 0; i < std::min(count, pods.size()); ++i) names.push_back(pods[i].name);
@@ -70,7 +71,8 @@ void DeploymentController::reconcile(std::string_view space, std::string_view na
     const auto rank = ranks_.find(std::string(kube::text(*pod, {"metadata", "uid"})));
     // One whose change has not been told yet is the youngest.
     const std::uint64_t age = rank == ranks_.end() ? next_rank_ : rank->second;
-    pods.push_back({std::string(kube::name_of(*pod)), ready(*pod), age});
+    pods.push_back(
+        {std::string(kube::name_of(*pod)), ready(*pod), age, kube::deletion_cost_of(*pod)});
   }
   const auto wanted = static_cast<std::size_t>(
       std::max<std::int64_t>(0, kube::integer(*deployment, {"spec", "replicas"}).value_or(1)));

@@ -14,10 +14,11 @@ struct PodRank {
   std::string name;
   bool ready = false;
   std::uint64_t age_rank = 0;  ///< Grows with every Pod made: a higher one is younger.
+  std::int32_t cost = 0;       ///< Its pod-deletion-cost.
 };
 
 /// The `count` Pods to end when a Deployment shrinks: those that are not ready before those that
-/// are, younger before older. Pure.
+/// are, then those of a lower cost, then younger before older. Pure.
 [[nodiscard]] std::vector<std::string> choose_to_end(std::vector<PodRank> pods, std::size_t count);
 
 /// Keeps as many Pods as a Deployment says, and its status true. Pods are made and deleted inside

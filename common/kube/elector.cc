@@ -13,6 +13,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr Duration kLook = 5ms;
 constexpr Duration kWriteTime = 1s;  // a renewal that takes longer is better sent again
 
 std::chrono::system_clock::time_point wall() {
@@ -103,12 +104,14 @@ Task<> Elector::write(Election::Step step) {
   const TimePoint begun = clock_.now();
   const TimePoint deadline = begun + kWriteTime;
   Json lease = object(election_.spec_for(step, wall()));
+  writing_ = true;
   Result<Json> taken = make_error_code(FlowError::not_found);
   if (step == Election::Step::create) {
     taken = co_await client_.create(kLeases, what_.space, std::move(lease), deadline);
   } else {
     taken = co_await client_.update(kLeases, what_.space, std::move(lease), deadline);
   }
+  writing_ = false;
   if (taken) {
     exists_ = true;
     election_.wrote(read_lease(*taken), begun, clock_.now());
@@ -122,6 +125,9 @@ Task<> Elector::write(Election::Step step) {
 Task<> Elector::release(TimePoint deadline) {
   closed_ = true;  // run() writes nothing from here on
   timer_->cancel();
+  // A renewal on its way would make ours a conflict.
+  const auto look = clock_.make_timer();
+  while (writing_ && clock_.now() < deadline) co_await look->wait_until(clock_.now() + kLook);
   if (!leading_) co_return;
   Json lease = object(election_.released(wall()));
   const Result<Json> taken =

@@ -50,6 +50,10 @@ class Elector final : Watcher::Listener {
   [[nodiscard]] Task<> release(TimePoint deadline);
 
   [[nodiscard]] bool leading() const noexcept { return leading_; }
+  /// When it leads no longer unless it renews; max() when it does not lead.
+  [[nodiscard]] TimePoint leads_until() const noexcept {
+    return election_.leads_until(clock_.now());
+  }
   [[nodiscard]] const std::string& holder() const noexcept { return election_.holder(); }
 
  private:
@@ -72,6 +76,7 @@ class Elector final : Watcher::Listener {
   std::string told_holder_;
   bool exists_ = false;
   bool leading_ = false;
+  bool writing_ = false;
   bool closed_ = false;
 };
 

@@ -1,5 +1,8 @@
 #include "common/kube/json.h"
 
+#include <charconv>
+#include <system_error>
+
 namespace pilotlight::kube {
 namespace {
 
@@ -93,6 +96,14 @@ std::string_view label_of(const Json& object, std::string_view key) noexcept {
 
 std::string_view annotation_of(const Json& object, std::string_view key) noexcept {
   return text(object, {"metadata", "annotations", key});
+}
+
+std::int32_t deletion_cost_of(const Json& pod) noexcept {
+  const std::string_view text = annotation_of(pod, kDeletionCost);
+  const char* const end = text.data() + text.size();
+  std::int32_t cost = 0;
+  const auto read = std::from_chars(text.data(), end, cost);
+  return read.ec == std::errc() && read.ptr == end ? cost : 0;
 }
 
 }  // namespace pilotlight::kube

@@ -43,6 +43,10 @@ using Path = std::initializer_list<std::string_view>;
 [[nodiscard]] std::string_view resource_version_of(const Json& object) noexcept;
 /// metadata.labels[key], or "".
 [[nodiscard]] std::string_view label_of(const Json& object, std::string_view key) noexcept;
+/// On a pod: of those that are ready the one with the lowest goes first.
+inline constexpr std::string_view kDeletionCost = "controller.kubernetes.io/pod-deletion-cost";
+/// What it says; 0 without one, and for one that is no number.
+[[nodiscard]] std::int32_t deletion_cost_of(const Json& pod) noexcept;
 /// metadata.annotations[key], or "".
 [[nodiscard]] std::string_view annotation_of(const Json& object, std::string_view key) noexcept;
 

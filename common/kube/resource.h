@@ -20,6 +20,8 @@ inline constexpr Resource kServices{"", "v1", "services"};
 inline constexpr Resource kEvents{"", "v1", "events"};
 inline constexpr Resource kDeployments{"apps", "v1", "deployments"};
 inline constexpr Resource kEndpointSlices{"discovery.k8s.io", "v1", "endpointslices"};
+inline constexpr Resource kHorizontalPodAutoscalers{"autoscaling", "v2",
+                                                   "horizontalpodautoscalers"};
 inline constexpr Resource kLeases{"coordination.k8s.io", "v1", "leases"};
 
 /// "/apis/apps/v1/namespaces/ns/deployments/name/scale", each part percent-encoded. An empty space

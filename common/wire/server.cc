@@ -129,7 +129,7 @@ class Server::State::Connection final : public Peer {
     Goaway away;
     away.leader = to;
     away.text = to.empty() ? "nobody leads yet" : "another autoscaler leads";
-    static_cast<void>(outbox_.push(away));  // the first frame in an empty queue
+    static_cast<void>(outbox_.push(away));  // full: the peer does not read anyway
     link_.flush_and_end(away.text);
   }
 
@@ -297,7 +297,11 @@ Task<> Server::stop() {
   state_->stopping = true;
   state_->acceptor.close();
   for (const auto& connection : state_->connections) {
-    connection->link().flush_and_end("the autoscaler stops");
+    if (connection->joined() && state_->leader) {
+      connection->send_away(*state_->leader);
+    } else {
+      connection->link().flush_and_end("the autoscaler stops");
+    }
   }
   co_await state_->scope.join();
 }

@@ -116,8 +116,8 @@ class Server {
   /// Refuses, now, whoever has been welcomed and said a HELLO like that; counted as a refusal.
   void turn_out(const std::function<bool(const Hello&)>& like, const Objection& objection);
 
-  /// Stops accepting, ends every connection (left() for each), waits for them. Call it before the
-  /// destructor.
+  /// Stops accepting, ends every connection (left() for each), with GOAWAY after send_away(), waits
+  /// for them. Call it before the destructor.
   [[nodiscard]] Task<> stop();
 
   [[nodiscard]] const ServerCounts& counts() const noexcept;

@@ -1,6 +1,6 @@
 #include "local/api/discovery.h"
 
-#include <set>
+#include <map>
 #include <string>
 
 #include "local/api/kinds.h"
@@ -19,27 +19,28 @@ Json verbs() {
       {"create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"});
 }
 
-Json group_of(std::string_view name) {
+/// Each group has one version here.
+Json group_of(const kube::Resource& resource) {
   Json version;
-  version["groupVersion"] = std::string(name) + "/v1";
-  version["version"] = "v1";
+  version["groupVersion"] = api_version_of(resource);
+  version["version"] = resource.version;
   Json group;
-  group["name"] = name;
+  group["name"] = resource.group;
   group["versions"] = Json::array({version});
   group["preferredVersion"] = version;
   return group;
 }
 
 Json group_list() {
-  std::set<std::string_view> names;
+  std::map<std::string_view, const kube::Resource*> groups;
   for (const Kind& kind : kinds()) {
-    if (!kind.resource.group.empty()) names.insert(kind.resource.group);
+    if (!kind.resource.group.empty()) groups[kind.resource.group] = &kind.resource;
   }
   Json list;
   list["kind"] = "APIGroupList";
   list["apiVersion"] = "v1";
   list["groups"] = Json::array();
-  for (const std::string_view name : names) list["groups"].push_back(group_of(name));
+  for (const auto& [name, resource] : groups) list["groups"].push_back(group_of(*resource));
   return list;
 }
 
@@ -118,7 +119,7 @@ std::optional<Json> discover(std::string_view path, std::string_view version) {
   if (path.find('/') != std::string_view::npos) return resource_list(path);
   for (const Kind& kind : kinds()) {
     if (kind.resource.group != path) continue;
-    Json group = group_of(path);
+    Json group = group_of(kind.resource);
     group["kind"] = "APIGroup";
     group["apiVersion"] = "v1";
     return std::optional<Json>(std::in_place, std::move(group));

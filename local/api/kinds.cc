@@ -5,7 +5,7 @@
 namespace pilotlight::local {
 namespace {
 
-constexpr std::array<Kind, 7> kKinds = {{
+constexpr std::array<Kind, 8> kKinds = {{
     {.resource = kube::kNamespaces,
      .kind = "Namespace",
      .singular = "namespace",
@@ -33,6 +33,11 @@ constexpr std::array<Kind, 7> kKinds = {{
      .kind = "EndpointSlice",
      .singular = "endpointslice",
      .short_name = ""},
+    // So that who looks for others that scale finds that there are none.
+    {.resource = kube::kHorizontalPodAutoscalers,
+     .kind = "HorizontalPodAutoscaler",
+     .singular = "horizontalpodautoscaler",
+     .short_name = "hpa"},
     {.resource = kube::kLeases, .kind = "Lease", .singular = "lease", .short_name = ""},
 }};
 

@@ -139,7 +139,7 @@ class ApiStore {
                                                                  std::size_t limit) const;
 
  private:
-  static constexpr std::size_t kKinds = 7;
+  static constexpr std::size_t kKinds = 8;
   static constexpr std::size_t kHistory = 1000;
   static constexpr std::size_t kMaxObjects = 10'000;
   using Objects = std::map<std::string, Object, std::less<>>;  // by "namespace/name"

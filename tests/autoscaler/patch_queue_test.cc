@@ -265,5 +265,33 @@ TEST_F(PatchQueueTest, WhateverHappensTheNewestWishIsTakenInTheEnd) {
   EXPECT_EQ(api, newest);
 }
 
+TEST_F(PatchQueueTest, WhatIsForgottenIsNotSentAndNotTriedAgain) {
+  want(1, 1);
+  queue.forget(revision(1));
+  EXPECT_FALSE(queue.next(now));
+
+  want(1, 1);
+  const auto attempt = send();
+  queue.forget(revision(1));
+  EXPECT_EQ(queue.in_flight(), 1U) << "it is on its way";
+  const PatchOutcome outcome = end(attempt, failed(503));
+  EXPECT_FALSE(outcome.retry_at);
+  EXPECT_EQ(queue.next_due(now), TimePoint::max());
+
+  want(1, 2);
+  end(send(), failed(503));  // rests
+  queue.forget(revision(1));
+  EXPECT_EQ(queue.next_due(now), TimePoint::max());
+  EXPECT_EQ(queue.waiting(), 0U);
+
+  want(1, 2);
+  const auto again = send();
+  queue.forget(revision(1));
+  want(1, 3);  // and wanted anew
+  end(again, failed(503));
+  wait();
+  EXPECT_EQ(send().change.to, 3);
+}
+
 }  // namespace
 }  // namespace pilotlight::autoscaler

@@ -145,5 +145,58 @@ TEST(PulledView, OnlyThePulledImageOfAContainerOfTheUserCounts) {
   EXPECT_FALSE(view_pulled(Json::parse("[]")));
 }
 
+TEST(PodView, APodWithoutANodeSaysWhy) {
+  const PodView pod = view(
+      R"({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False",
+          "reason": "Unschedulable", "message": "0/1 nodes are available: 1 Insufficient cpu."}]})");
+  EXPECT_TRUE(pod.broken());
+  EXPECT_EQ(pod.blocked, "Unschedulable: 0/1 nodes are available: 1 Insufficient cpu.");
+}
+
+TEST(PodView, AnImageThatCannotBePulledSaysWhy) {
+  for (const std::string reason : {"ErrImagePull", "ImagePullBackOff"}) {
+    const std::string status =
+        R"({"phase": "Pending", "containerStatuses": [{"name": "user-container",
+            "state": {"waiting": {"reason": ")" +
+        reason + R"(", "message": "no such image"}}}]})";
+    EXPECT_EQ(view(status.c_str()).blocked, reason + ": no such image");
+  }
+}
+
+TEST(PodView, AContainerThatIsPutOffAfterItsEndsIsSeen) {
+  const PodView pod = view(
+      R"({"phase": "Running", "containerStatuses": [{"name": "user-container", "restartCount": 3,
+          "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+          "lastState": {"terminated": {"exitCode": 1, "reason": "Error"}}}]})");
+  EXPECT_TRUE(pod.backing_off);
+  EXPECT_TRUE(pod.broken());
+}
+
+TEST(PodView, TheCostOfItsEndIsRead) {
+  const auto cost = [](const char* text) {
+    Json pod = Json::parse(R"({"metadata": {"name": "p"}})");
+    pod["metadata"]["annotations"]["controller.kubernetes.io/pod-deletion-cost"] = text;
+    return view_pod(pod).deletion_cost;
+  };
+  EXPECT_EQ(cost("-1000"), -1000);
+  EXPECT_EQ(cost("12"), 12);
+  EXPECT_EQ(cost("12 or so"), 0);
+  EXPECT_EQ(cost("99999999999"), 0);
+  EXPECT_EQ(view("{}").deletion_cost, 0);
+}
+
+TEST(DeploymentView, PodsThatCannotBeMadeHaveACause) {
+  const auto refused = [](const char* status) {
+    Json deployment;
+    deployment["status"]["conditions"] = Json::parse(status);
+    return creation_refused(deployment);
+  };
+  EXPECT_EQ(refused(R"([{"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate",
+                         "message": "pods \"p\" is forbidden: exceeded quota: team"}])"),
+            "FailedCreate: pods \"p\" is forbidden: exceeded quota: team");
+  EXPECT_EQ(refused(R"([{"type": "ReplicaFailure", "status": "False"}])"), "");
+  EXPECT_EQ(refused(R"([{"type": "Progressing", "status": "True"}])"), "");
+}
+
 }  // namespace
 }  // namespace pilotlight::autoscaler

@@ -94,5 +94,19 @@ TEST(Sentences, AnUnknownEventIsLeftOut) {
       << "those were placed again";
 }
 
+TEST(Sentences, WhoElseScalesItAndWhatKeepsPodsFromBeingMadeIsTold) {
+  EXPECT_EQ(
+      sentence_of(Json::parse(R"({"event": "left_alone", "scaled_by": "KEDA ScaledObject q"})")),
+      "KEDA ScaledObject q scales it, so nothing is decided here until that is gone");
+  EXPECT_EQ(sentence_of(Json::parse(R"({"event": "left_alone", "scaled_by": ""})")),
+            "nobody else scales it any more: decisions are taken again");
+  EXPECT_EQ(sentence_of(Json::parse(R"({"event": "refused", "reason": "FailedCreate: quota"})")),
+            "no Pod can be made: FailedCreate: quota");
+  EXPECT_EQ(sentence_of(Json::parse(R"({"event": "wake_failed", "waited_us": 1000000,
+                                        "cause": "deadline", "refused": "FailedCreate: quota"})")),
+            "a request waited 1.00 s and no replica took it (deadline): no Pod can be made: "
+            "FailedCreate: quota");
+}
+
 }  // namespace
 }  // namespace pilotlight::cli

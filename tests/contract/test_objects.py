@@ -254,6 +254,23 @@ def test_the_selector_does_not_change(api):
     assert status == 422 and "immutable" in answer["message"]
 
 
+def test_there_is_nobody_else_who_scales(api):
+    found = api.get(f"/apis/autoscaling/v2/namespaces/{api.space}/horizontalpodautoscalers")
+    assert found["items"] == [] and found["metadata"]["resourceVersion"]
+
+
+def test_private_services_are_found_by_their_label(api):
+    for name, private in (("a", "true"), ("b", "false")):
+        api.create("services", {"metadata": {"name": name, "labels": {"private": private}},
+                                "spec": {"clusterIP": "None"}}, group="")
+    path = api.path("services", group="")
+    found = api.get(path + "?labelSelector=private%3Dtrue")["items"]
+    assert [one["metadata"]["name"] for one in found] == ["a"]
+    api.call("PATCH", path + "/a", {"metadata": {"annotations": {"path": "serve"}}}, expect=200,
+             kind="application/merge-patch+json")
+    assert api.get(path + "/a")["metadata"]["annotations"] == {"path": "serve"}
+
+
 def test_credentials_are_asked_for(api):
     host = api.client.configuration.host.partition("/t/")[0]
     response = api.client.rest_client.pool_manager.request(

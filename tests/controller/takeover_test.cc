@@ -215,6 +215,19 @@ TEST(Takeover, ServeLeadsToTheSidecarsAndBackWithOneWrite) {
   EXPECT_EQ(plan_service(world.facts).steps.size(), 1U);
 }
 
+TEST(Takeover, WithoutAReadyPodTheActivatorsHoldTheRequestsWhateverTheRuleSays) {
+  World world;
+  world.settle();
+  const Addresses activators = world.addresses();
+  world.facts.path = Path::serve;
+  world.facts.pods = {place("10.0.1.1")};
+  world.settle();
+  EXPECT_EQ(world.addresses(), Addresses{"10.0.1.1"});
+  world.facts.pods = {place("10.0.1.1", false)};
+  world.settle();
+  EXPECT_EQ(world.addresses(), activators);
+}
+
 TEST(Takeover, WithoutActivatorsTheSidecarsServeAndWithoutBothNothingMoves) {
   World world;
   world.settle();

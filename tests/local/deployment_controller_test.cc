@@ -20,6 +20,14 @@ TEST(ChooseToEnd, UnreadyOnesFirstThenTheYoungest) {
   EXPECT_EQ(choose_to_end(pods, 9).size(), 4u);
 }
 
+TEST(ChooseToEnd, OfTheReadyOnesTheCheapestBeforeTheYoungest) {
+  const std::vector<PodRank> pods{{"old", true, 1, 0},
+                                  {"cheap", true, 2, -1000},
+                                  {"young", true, 3, 0},
+                                  {"unready", false, 4, 9}};
+  EXPECT_EQ(choose_to_end(pods, 3), (Names{"unready", "cheap", "young"}));
+}
+
 struct DeploymentControllerTest : testing::Test {
   ApiStore store{1};
   DeploymentController controller{store};

@@ -24,7 +24,7 @@ class DirectKubelet(Kubelet):
         self.node, self.direct = f"node-{space}", []
         core = client.CoreV1Api(api_client)
         core.create_node({"metadata": {"name": self.node}})
-        super().__init__(api_client, space, folder)
+        super().__init__(api_client, space, folder, f"{AUTOSCALER}:9444")
 
     def _start(self, pod):
         name = pod.metadata.name

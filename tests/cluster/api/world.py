@@ -94,8 +94,9 @@ class Kubelet:
 
     numbers = itertools.count(10)  # of all kubelets: a pod that drains still has its address
 
-    def __init__(self, api_client, space, folder):
+    def __init__(self, api_client, space, folder, wire):
         self.core, self.space, self.folder = client.CoreV1Api(api_client), space, folder
+        self.wire = wire
         self.pods, self.ending, self.stopping = {}, [], threading.Event()
         self.environment = lambda pod: {}  # what a sidecar gets besides
         self.ignored = None  # a label of pods that a test plays itself
@@ -136,7 +137,7 @@ class Kubelet:
         sidecar = Program(self.folder, "pilotlight-proxy", env=environment(
             port, address, CONTAINER_CONCURRENCY="4", SERVING_NAMESPACE=self.space,
             SERVING_CONFIGURATION=name, SERVING_REVISION=name, SERVING_POD=pod.metadata.name,
-            PILOTLIGHT_AUTOSCALER=f"{AUTOSCALER}:9444", **self.environment(pod)))
+            PILOTLIGHT_AUTOSCALER=self.wire, **self.environment(pod)))
         self.pods[pod.metadata.uid] = (app, sidecar)
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         self.core.patch_namespaced_pod_status(pod.metadata.name, self.space, {"status": {
@@ -145,16 +146,18 @@ class Kubelet:
 
 
 class World:
-    """A namespace, a kubelet for it, an autoscaler and an activator with this kubeconfig."""
+    """A namespace, a kubelet for it, an autoscaler and an activator with this kubeconfig. `wire` is
+    where sidecars and activators are told that an autoscaler is."""
 
-    def __init__(self, folder, space, config_file):
+    def __init__(self, folder, space, config_file, wire=f"{AUTOSCALER}:9444"):
         self.folder, self.space, self.config_file = folder, space, config_file
+        self.wire = wire
         self.api = config.new_client_from_config(str(kubeconfig(folder / "admin.kubeconfig")))
         self.api.rest_client.pool_manager.connection_pool_kw["retries"] = False
         self.apps, self.core = client.AppsV1Api(self.api), client.CoreV1Api(self.api)
         self.core.create_namespace({"metadata": {"name": space}})
         self.programs = []
-        self.kubelet = Kubelet(self.api, space, folder)
+        self.kubelet = Kubelet(self.api, space, folder, wire)
         self.autoscaler = self.activator = None
 
     def start(self):
@@ -165,8 +168,7 @@ class World:
     def start_activator(self, *arguments):
         self.activator = self.run(
             "pilotlight-activator", "--kubeconfig", self.config_file, "--address", ACTIVATOR,
-            "--autoscaler", f"{AUTOSCALER}:9444", "--listen", "%s:%d" % GATEWAY, "--shards", 1,
-            *arguments)
+            "--autoscaler", self.wire, "--listen", "%s:%d" % GATEWAY, "--shards", 1, *arguments)
         wait_for("the gateway", lambda: listens(*GATEWAY))
 
     def start_autoscaler(self, *arguments, **options):

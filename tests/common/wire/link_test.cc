@@ -144,6 +144,25 @@ TEST_P(WireLink, AFollowerSendsClientsToItsLeader) {
   ASSERT_TRUE(run_until([this] { return scope.size() == 0; }));
 }
 
+TEST_P(WireLink, AServerThatStopsSendsItsClientsToWhoLeadsNow) {
+  Desk next_desk;
+  Server next(loop.get_executor(), clock, serving(), next_desk);
+  const tcp::endpoint leader = *next.listen(tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+  Owner& owner = owners.emplace_back();
+  connect(hello(Role::sidecar, "r1", 7), owner);
+  ASSERT_TRUE(run_until([&owner] { return owner.welcomes.size() == 1; }));
+  server->send_away(to_string(leader));
+  scope.spawn(server->stop());
+  const TimePoint begun = clock.now();
+  ASSERT_TRUE(run_until([&owner] { return owner.welcomes.size() == 2; }));
+  EXPECT_EQ(next_desk.peers.size(), 1U);
+  EXPECT_LE(clock.now() - begun, 1s) << "it need not ask around";
+  EXPECT_NE(owner.reasons.front().find("sent away to"), std::string::npos);
+  clients.back()->close();
+  scope.spawn(next.stop());
+  ASSERT_TRUE(run_until([this] { return scope.size() == 0; }));
+}
+
 TEST_P(WireLink, AClientThatIsSentInCirclesRests) {
   server->send_away(to_string(where));
   Owner& owner = owners.emplace_back();

@@ -47,8 +47,9 @@ TEST(Discovery, EveryKindIsFound) {
     EXPECT_NE(list->dump().find("\"" + std::string(kind.kind) + "\""), std::string::npos);
   }
   EXPECT_TRUE(discover("/api", ""));
-  EXPECT_EQ((*discover("/apis", ""))["groups"].size(), 3u);
+  EXPECT_EQ((*discover("/apis", ""))["groups"].size(), 4u);
   EXPECT_EQ((*discover("/apis/apps", ""))["kind"], "APIGroup");
+  EXPECT_EQ((*discover("/apis/autoscaling", ""))["preferredVersion"]["version"], "v2");
   EXPECT_FALSE(discover("/apis/batch/v1", ""));
   EXPECT_FALSE(discover("/openapi/v2", ""));
 }

@@ -1,0 +1,157 @@
+"""The autoscaler and what else there is in a cluster: other scalers, quotas, the ReplicaSet's choice
+of pods, and the Services that say which way requests go."""
+import concurrent.futures
+import contextlib
+import json
+import threading
+import time
+
+from kubernetes import client
+
+from harness import wait_for
+from world import AUTOSCALER
+
+COST = "controller.kubernetes.io/pod-deletion-cost"
+PATH = "pilotlight.dev/traffic-path"
+
+
+def revision(world, name):
+    return next((one for one in world.page(AUTOSCALER)["revisions"] if one["revision"] == name), {})
+
+
+def patches(proxy, path):
+    with proxy.lock:
+        return [one for one in proxy.requests if one.method == "PATCH" and path in one.path]
+
+
+def hpa(name, target):
+    return {"metadata": {"name": name}, "spec": {
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": target},
+        "minReplicas": 1, "maxReplicas": 5, "metrics": [{"type": "Resource", "resource": {
+            "name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}}}]}}
+
+
+def test_a_deployment_that_an_hpa_scales_is_left_alone_until_it_goes(world, proxy):
+    scalers = client.AutoscalingV2Api(world.api)
+    world.start()
+    world.deploy("echo")
+    world.deploy("other")
+    world.routed("echo")
+    world.routed("other")
+    scalers.create_namespaced_horizontal_pod_autoscaler(world.space, hpa("mine", "echo"))
+    wait_for("it to be left alone", lambda: revision(world, "echo").get("left_alone_to"))
+    assert revision(world, "echo")["left_alone_to"] == "HorizontalPodAutoscaler mine"
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        answer = pool.submit(world.ask, "echo")
+        assert world.ask("other").status == 200, "others are scaled as ever"
+        time.sleep(5)  # more than two turns
+        assert not answer.done()
+        assert not patches(proxy, "/deployments/echo/scale")
+        scalers.delete_namespaced_horizontal_pod_autoscaler("mine", world.space)
+        assert answer.result(60).status == 200
+    assert patches(proxy, "/deployments/echo/scale")
+    assert "left_alone_to" not in revision(world, "echo")
+    assert world.autoscaler.text().count("left alone: somebody else scales it") == 1
+
+
+def test_what_an_hpa_scales_is_left_alone_from_the_start(world, proxy):
+    client.AutoscalingV2Api(world.api).create_namespaced_horizontal_pod_autoscaler(
+        world.space, hpa("mine", "echo"))
+    world.deploy("echo", replicas=1, min_scale="3")
+    world.start()
+    wait_for("it to be left alone", lambda: revision(world, "echo").get("left_alone_to"))
+    time.sleep(3)  # more than a turn
+    assert not patches(proxy, "/deployments/echo/scale")
+
+
+@contextlib.contextmanager
+def load(world, name, concurrency, path="/?sleep=300"):
+    over, statuses = threading.Event(), []
+
+    def client_thread():
+        while not over.is_set():
+            statuses.append(world.ask(name, path).status)
+
+    with concurrent.futures.ThreadPoolExecutor(concurrency) as pool:
+        tasks = [pool.submit(client_thread) for _ in range(concurrency)]
+        try:
+            yield statuses
+        finally:
+            over.set()
+    for task in tasks:
+        task.result()
+
+
+def pods(world, name):
+    return {pod.metadata.name: (pod.metadata.annotations or {}).get(COST)
+            for pod in world.core.list_namespaced_pod(world.space, label_selector=f"app={name}").items
+            if pod.metadata.deletion_timestamp is None}
+
+
+def test_the_idle_pods_go_first_and_the_busy_one_finishes(world, proxy):
+    world.start()
+    world.deploy("echo", min_scale="1")
+    world.routed("echo")
+    with load(world, "echo", 8) as statuses:
+        wait_for("three ready", lambda: revision(world, "echo").get("ready") == 3, 60, every=0.1)
+        before = pods(world, "echo")
+    assert set(statuses) == {200} and len(before) == 3
+    assert set(before.values()) == {None}, "nothing is written while nothing goes"
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        busy = pool.submit(world.ask, "echo", "/?sleep=25000")
+        wait_for("fewer", lambda: world.replicas("echo") < 3, 60, every=0.05)
+        marked = [one.path.rsplit("/", 1)[1] for one in patches(proxy, "/pods/") if one.status == 200]
+        assert marked, "the ones to go are marked"
+        down = [one for one in patches(proxy, "/deployments/echo/scale")][-1]
+        assert max(one.at for one in patches(proxy, "/pods/")) <= down.at, "before the scale-down"
+        count = world.replicas("echo")
+        wait_for("the pods to go", lambda: len(pods(world, "echo")) == count, every=0.05)
+        assert set(before) - set(pods(world, "echo")) == set(marked[:3 - count])
+        assert busy.result(60).status == 200
+
+
+def test_a_quota_that_lets_no_pod_be_made_is_the_cause(world):
+    world.core.create_namespaced_resource_quota(
+        world.space, {"metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}})
+    story = world.folder / "decisions.jsonl"
+    world.start_autoscaler("--kubeconfig", world.config_file, "--decision-file", story)
+    world.start_activator()
+    world.deploy("echo")
+    world.routed("echo")
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(world.ask, "echo")
+        cause = wait_for("the cause", lambda: revision(world, "echo").get("cause"), 60)
+        assert "FailedCreate" in cause and "exceeded quota" in cause
+        told = wait_for("the story", lambda: [
+            event for event in map(json.loads, story.read_text().splitlines())
+            if event.get("event") == "refused"])
+        assert "exceeded quota" in told[0]["reason"]
+        world.core.delete_namespaced_resource_quota("none", world.space)
+        assert answer.result(110).status == 200  # the ReplicaSet's controller tries again
+    wait_for("no cause", lambda: "cause" not in revision(world, "echo"))
+
+
+def private(world, name):
+    found = world.core.read_namespaced_service(f"{name}-private", world.space)
+    return (found.metadata.annotations or {}).get(PATH)
+
+
+def test_the_private_service_says_which_way_requests_go(world, proxy):
+    world.start()
+    world.deploy("echo", target_burst_capacity="0")
+    world.core.patch_namespaced_service(
+        "echo-private", world.space, {"metadata": {"labels": {"pilotlight.dev/private": "true"}}})
+    world.routed("echo")
+    assert private(world, "echo") is None
+    with load(world, "echo", 2):
+        wait_for("serve", lambda: private(world, "echo") == "serve", every=0.05)
+        assert revision(world, "echo")["direct"]
+        time.sleep(3)
+    wait_for("proxy", lambda: private(world, "echo") == "proxy", 60, every=0.05)
+    assert world.replicas("echo") == 1, "the activators come into the path before the last pod goes"
+    world.wait_replicas("echo", 0, 90)
+    assert len(patches(proxy, "/services/echo-private")) == 2, "only changes are written"
+    # One that the API does not take is tried again, and does not hold up a wake.
+    proxy.inject("PATCH", "/services/echo-private", status=503, times=3)
+    with load(world, "echo", 2):
+        wait_for("serve", lambda: private(world, "echo") == "serve", 60, every=0.05)
