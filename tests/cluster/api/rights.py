@@ -1,5 +1,5 @@
 """What deploy/base/rbac.yaml allows each program, one right at a time, and what the programs asked
-for: the API server's audit log, which names every request of their service accounts and the role that
+for: the API server's audit log names every request of their service accounts, and the role that
 allowed it."""
 import contextlib
 import copy
@@ -145,8 +145,8 @@ class Account:
         return answer.status.allowed
 
     def send(self, asked):
-        """The same request, with an empty object where one belongs; returns the status. Whether it is
-        allowed is decided before the object is read."""
+        """The same request, with an empty object where one belongs; returns the status. Whether it
+        is allowed is decided before the object is read."""
         body = None if asked.verb in ("get", "list", "watch") else "{}"
         kind = PATCH_TYPE if asked.verb == "patch" else "application/json"
         answer = self.pool.request(METHODS[asked.verb], API + asked.uri, body=body, timeout=10,

@@ -105,8 +105,10 @@ def installation(access=lambda account: CONFIG):
                f"127.0.0.1:{admin}", "--host", NODE]
     try:
         controller = Controller(command, admin)
-        yield controller
-        controller.end()
+        try:
+            yield controller
+        finally:
+            controller.end()
     finally:
         kubectl("delete", "mutatingwebhookconfiguration,validatingwebhookconfiguration",
                 "pilotlight")

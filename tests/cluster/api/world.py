@@ -25,8 +25,8 @@ INJECT = "pilotlight.dev/inject"
 
 
 def kubeconfig(path, server=API, token=None):
-    """Writes one for who has the token, else for the cluster's administrator; `server` may be a proxy
-    on the way."""
+    """Writes one for who has the token, else for the cluster's administrator; `server` may be a
+    proxy on the way."""
     pki = RUN / "pki"
     administrator = {"client-certificate": str(pki / "admin.crt"),
                      "client-key": str(pki / "admin.key")}
