@@ -71,7 +71,7 @@ App::App(const Flags& flags)
       doorkeeper_(shard_.clock(), flags.listen.address(), data_, random_),
       homes_(shard_.executor(), shard_.clock(), revisions_of(data_)),
       autoscaler_(shard_.executor(), shard_.clock(), flags.autoscaler, hello(flags, epoch_),
-                  control_, random_),
+                  control_, random_, flags.credentials),
       kube_(shard_.executor(), shard_.clock(), flags.kube),
       deployments_(kube_, shard_.clock(), all_of(kube::kDeployments), control_.deployments(),
                    random_),

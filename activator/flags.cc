@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "activator/lame_duck.h"
+#include "common/base/file_text.h"
 #include "common/net/listener.h"
 #include "config/api_access.h"
 #include "config/scalars.h"
@@ -21,6 +22,7 @@ constexpr int kExitConfig = 78;  // EX_CONFIG
 struct Raw {
   config::ApiFlags api;
   std::string autoscaler;
+  std::string autoscaler_ca;
   std::string address = "127.0.0.1";
   std::string listen = "0.0.0.0:8012";
   std::uint16_t admin_port = 8022;
@@ -39,6 +41,9 @@ void declare(CLI::App& app, Raw& raw) {
   app.add_option("--token-file", raw.api.token_file,
                  "File with the token for the autoscaler, and for --kube");
   app.add_option("--autoscaler", raw.autoscaler, "Autoscaler's wire address, ip:port")->required();
+  app.add_option(
+      "--autoscaler-ca", raw.autoscaler_ca,
+      "PEM file of who signs its certificate: TLS is spoken there; read at each connect");
   app.add_option("--address", raw.address, "IP address of the admin and metrics ports")
       ->capture_default_str();
   app.add_option("--admin-port", raw.admin_port, "/status, /events, /healthz, /readyz; 0 picks one")
@@ -81,6 +86,12 @@ class Checker {
     const auto parsed = asio::ip::make_address(text, ec);
     if (ec) problem(fmt::format("{}: got \"{}\", expected an IP address", flag, text));
     return parsed;
+  }
+  std::string readable(std::string_view flag, const std::string& file) {
+    if (!file.empty() && !file_text(file)) {
+      problem(fmt::format("{}: got \"{}\", expected a file that can be read", flag, file));
+    }
+    return file;
   }
   Duration duration(std::string_view flag, const std::string& text) {
     const auto parsed = config::parse_duration(text);
@@ -138,6 +149,8 @@ FlagsOutcome read_flags(int argc, const char* const* argv, const Surroundings& s
     for (const std::string& problem : api.error()) check.problem(problem);
   }
   flags.token = check.token(raw.api.token_file);
+  flags.credentials.token_file = raw.api.token_file;
+  flags.credentials.ca_file = check.readable("--autoscaler-ca", raw.autoscaler_ca);
   flags.autoscaler = check.endpoint("--autoscaler", raw.autoscaler);
   flags.listen = check.endpoint("--listen", raw.listen);
   const auto address = check.address("--address", raw.address);

@@ -9,13 +9,15 @@
 #include "activator/sockets.h"
 #include "common/base/log.h"
 #include "common/kube/client.h"
+#include "common/wire/credentials.h"
 
 namespace pilotlight::activator {
 
 /// Everything that an operator can say to the activator. Immutable once read.
 struct Flags {
   kube::Access kube;
-  std::string token;  ///< Of the token file, for the autoscaler.
+  std::string token;                    ///< Of the token file, for the autoscaler.
+  wire::CredentialSources credentials;  ///< For the autoscaler too, as files.
   asio::ip::tcp::endpoint autoscaler;
   asio::ip::tcp::endpoint admin;
   asio::ip::tcp::endpoint metrics;

@@ -41,9 +41,19 @@ kube::Watcher::What pulled_images() {
   return what;
 }
 
-wire::ServerOptions wire_options(const Options& options, std::uint64_t epoch) {
+WireDoor::Params door_params(const Options& options) {
+  WireDoor::Params params;
+  params.tls_folder = options.wire_tls;
+  params.review = options.review_tokens;
+  params.own_space = options.space;
+  params.kube = options.kube;
+  return params;
+}
+
+wire::ServerOptions wire_options(const Options& options, std::uint64_t epoch, WireDoor& door) {
   wire::ServerOptions wire;
-  wire.token = options.token;
+  if (!options.review_tokens) wire.token = options.token;
+  door.guard(wire);
   wire.report_period_ms = kReportPeriodMs;
   wire.epoch = epoch;
   wire.connection_limit = std::max(options.descriptors, kOtherDescriptors + 1) - kOtherDescriptors;
@@ -65,13 +75,14 @@ App::App(Options options)
             recording_.wanted() ? &recording_ : nullptr),
       deployments_(loop_, options_.defaults),
       slices_(loop_.registry()),
-      pods_(loop_),
+      door_(shard_.scope(), shard_.executor(), shard_.clock(), door_params(options_)),
+      pods_(loop_, door_),
       pulled_(loop_),
       deployment_watch_(kube_, shard_.clock(), ours(kube::kDeployments), deployments_, random_),
       slice_watch_(kube_, shard_.clock(), service_slices(), slices_, random_),
       pod_watch_(kube_, shard_.clock(), ours(kube::kPods), pods_, random_),
       pulled_watch_(kube_, shard_.clock(), pulled_images(), pulled_, random_),
-      wire_(shard_.executor(), shard_.clock(), wire_options(options_, epoch_), loop_),
+      wire_(shard_.executor(), shard_.clock(), wire_options(options_, epoch_, door_), loop_),
       admin_(shard_.executor(), shard_.clock(),
              [this](const control::Request& request, control::Reply& reply) {
                return admin(request, reply);
@@ -83,7 +94,7 @@ App::App(Options options)
       signals_(shard_.executor()) {}
 
 std::optional<std::string> App::bind() {
-  std::optional<std::string> problem;
+  std::optional<std::string> problem = door_.open();
   const auto say = [&problem](std::string_view what, const tcp::endpoint& wanted,
                               const Result<tcp::endpoint>& got) {
     if (got.has_value())
@@ -95,7 +106,7 @@ std::optional<std::string> App::bind() {
   const tcp::endpoint wire(options_.address, options_.wire_port);
   const tcp::endpoint admin(options_.address, options_.admin_port);
   const tcp::endpoint metrics(options_.address, options_.metrics_port);
-  say("wire", wire, wire_.listen(wire));
+  if (!problem) say("wire", wire, wire_.listen(wire));
   say("admin", admin, admin_.listen(admin));
   say("metrics", metrics, metrics_.listen(metrics));
   if (problem) {
@@ -114,6 +125,7 @@ int App::run() {
   shard_.scope().spawn(pod_watch_.run());
   shard_.scope().spawn(pulled_watch_.run());
   shard_.scope().spawn(loop_.run());
+  door_.start(wire_);
   Scope ending(shard_.executor());  // not the shard's: it waits for that one
   ending.spawn(watch_signals());
   shard_.run();
@@ -134,6 +146,7 @@ Task<> App::end() {
   pod_watch_.close();
   pulled_watch_.close();
   co_await wire_.stop();
+  door_.stop();
   co_await admin_.stop();
   co_await metrics_.stop();
   shard_.scope().cancel(asio::cancellation_type::terminal);
@@ -159,7 +172,7 @@ Task<> App::metrics(const control::Request& request, control::Reply& reply) {
     co_await reply.send(404, "text/plain", std::string("/metrics\n"));
     co_return;
   }
-  std::string body = metrics_text(loop_, wire_.counts());
+  std::string body = metrics_text(loop_, wire_.counts(), door_.reviews());
   co_await reply.send(200, kExpositionType, std::move(body));
 }
 

@@ -9,6 +9,7 @@
 
 #include "autoscaler/kube_feed.h"
 #include "autoscaler/loop.h"
+#include "autoscaler/wire_door.h"
 #include "common/async/shard.h"
 #include "common/control/server.h"
 #include "common/kube/client.h"
@@ -19,7 +20,10 @@ namespace pilotlight::autoscaler {
 /// What the command line says.
 struct Options {
   kube::Access kube;
-  std::string token;  ///< What a HELLO must carry; "" accepts any.
+  std::string token;           ///< What a HELLO must carry; "" accepts any.
+  bool review_tokens = false;  ///< Instead, the API server says whose a HELLO's token is.
+  std::string wire_tls;        ///< Folder with tls.crt and tls.key of the wire; "": plain TCP.
+  std::string space = "pilotlight-system";  ///< The namespace that we and the activators run in.
   asio::ip::address address = asio::ip::address_v4::loopback();
   config::AutoscalerDefaults defaults;  ///< Of revisions that do not say otherwise.
   std::string decision_file;            ///< Where decisions are kept; "" for memory only.
@@ -62,6 +66,7 @@ class App {
   Loop loop_;
   DeploymentFeed deployments_;
   SliceFeed slices_;
+  WireDoor door_;
   PodFeed pods_;
   PulledFeed pulled_;
   kube::Watcher deployment_watch_;

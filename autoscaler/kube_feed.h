@@ -8,6 +8,7 @@
 #include "autoscaler/loop.h"
 #include "autoscaler/pod_view.h"
 #include "autoscaler/scale_target.h"
+#include "autoscaler/wire_door.h"
 #include "common/kube/client.h"
 #include "common/kube/watcher.h"
 
@@ -52,16 +53,23 @@ class SliceFeed final : public kube::Watcher::Listener {
   std::map<wire::RevisionKey, std::map<std::string, std::set<std::string>>> slices_;
 };
 
-/// Tells the Loop how the Pods of the replicas do.
+/// Tells the Loop how the Pods of the replicas do, and the WireDoor who they are.
 class PodFeed final : public kube::Watcher::Listener {
  public:
-  explicit PodFeed(Loop& loop) : loop_(loop) {}
+  PodFeed(Loop& loop, WireDoor& door) : loop_(loop), door_(door) {}
 
-  void applied(const kube::Json& object) override { loop_.pod_changed(view_pod(object)); }
-  void removed(const kube::Json& object) override { loop_.pod_gone(view_pod(object)); }
+  void applied(const kube::Json& object) override {
+    door_.pod_applied(object);
+    loop_.pod_changed(view_pod(object));
+  }
+  void removed(const kube::Json& object) override {
+    door_.pod_removed(object);
+    loop_.pod_gone(view_pod(object));
+  }
 
  private:
   Loop& loop_;
+  WireDoor& door_;
 };
 
 /// Tells the Loop of images that were pulled, from the Events that kubelet writes. What a first

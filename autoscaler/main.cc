@@ -40,6 +40,7 @@ int main(int argc, char** argv) {
   std::string address = "127.0.0.1";
   std::string level = "info";
   std::string defaults_file;
+  std::string authenticate = "token";
   autoscaler::Options options;
   CLI::App cli("Decides how many replicas every revision has.", "pilotlight-autoscaler");
   cli.set_version_flag("--version", "pilotlight-autoscaler " PILOTLIGHT_VERSION);
@@ -62,6 +63,15 @@ int main(int argc, char** argv) {
                  "JSON lines of every turn and every second of load, to take a run again with "
                  "`pilotlight decide`; of about 16 MiB the newest are kept")
       ->envname("PILOTLIGHT_RECORDING");
+  cli.add_option("--wire-tls", options.wire_tls,
+                 "Folder with tls.crt and tls.key: the wire speaks TLS 1.3 with them");
+  cli.add_option("--authenticate", authenticate,
+                 "Who may speak on the wire: `token`, who has that of --token-file, or `review`, "
+                 "whom the API server knows by a projected token of audience `pilotlight`")
+      ->check(CLI::IsMember({"token", "review"}))
+      ->capture_default_str();
+  cli.add_option("--namespace", options.space, "Where all of pilotlight runs")
+      ->capture_default_str();
   cli.add_option("--log-level", level, "debug, info, warn, error or off")
       ->check(CLI::IsMember({"debug", "info", "warn", "error", "off"}))
       ->capture_default_str();
@@ -78,6 +88,11 @@ int main(int argc, char** argv) {
   ErrorCode ec;
   options.address = asio::ip::make_address(address, ec);
   if (ec) return refuse("--address: got \"" + address + "\", expected an IP", kExitConfig);
+  options.review_tokens = authenticate == "review";
+  if (options.review_tokens && options.wire_tls.empty()) {
+    return refuse("--authenticate: got review without --wire-tls, expected both: tokens are secret",
+                  kExitConfig);
+  }
   if (!api.token_file.empty()) {
     std::ifstream file(api.token_file);
     if (!(file >> options.token)) {

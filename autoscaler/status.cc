@@ -124,6 +124,36 @@ void patch_metrics(Exposition& out, const Scaler& scaler) {
             static_cast<double>(scaler.queue().waiting()));
 }
 
+std::vector<Sample> refusals(const wire::ServerCounts& wire) {
+  std::vector<Sample> samples;
+  for (std::size_t i = 0; i < wire::kRefusals; ++i) {
+    const auto why = static_cast<wire::Refusal>(i);
+    Sample& sample = samples.emplace_back();
+    sample.labels = {{"reason", std::string(wire::name_of(why))}};
+    sample.value = static_cast<double>(wire.refused(why));
+  }
+  return samples;
+}
+
+void review_metrics(Exposition& out, const TokenReviews& reviews) {
+  const TokenReviews::Counts& counts = reviews.counts();
+  std::vector<Sample> samples;
+  for (const auto& [result, count] :
+       {std::pair("good", counts.good), std::pair("bad", counts.bad),
+        std::pair("failed", counts.failed), std::pair("remembered", counts.known),
+        std::pair("excess", counts.excess)}) {
+    Sample& sample = samples.emplace_back();
+    sample.labels = {{"result", result}};
+    sample.value = static_cast<double>(count);
+  }
+  out.counter("pilotlight_token_reviews_total", "Tokens of HELLOs, by what came of their review.",
+              samples);
+  out.gauge("pilotlight_tokens_remembered", "Tokens whose review is remembered.",
+            static_cast<double>(reviews.remembered()));
+  out.gauge("pilotlight_tokens_remembered_limit", "At most so many.",
+            static_cast<double>(TokenCache::kGoodLimit + TokenCache::kBadLimit));
+}
+
 }  // namespace
 
 std::string status_json(Loop& loop) {
@@ -136,7 +166,7 @@ std::string status_json(Loop& loop) {
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-std::string metrics_text(Loop& loop, const wire::ServerCounts& wire) {
+std::string metrics_text(Loop& loop, const wire::ServerCounts& wire, const TokenReviews* reviews) {
   Exposition out;
   out.gauge("pilotlight_revision_desired_replicas", "Replicas that the last decision asked for.",
             per_revision(loop, [](const Subject& s) { return s.desired; }));
@@ -169,12 +199,13 @@ std::string metrics_text(Loop& loop, const wire::ServerCounts& wire) {
   out.gauge("pilotlight_wire_connections_limit", "At most so many at once.",
             static_cast<double>(wire.limit));
   out.counter("pilotlight_wire_connections_total", "Connections accepted.", wire.accepted);
-  out.counter("pilotlight_wire_refused_total", "Connections whose HELLO was refused.",
-              wire.refused);
+  out.counter("pilotlight_wire_refused_total", "Connections that came to nothing, by reason.",
+              refusals(wire));
   out.counter("pilotlight_wire_bad_frames_total", "Connections ended by bytes that are no frame.",
               wire.bad_frames);
   out.counter("pilotlight_wire_skipped_frames_total", "Frames of unknown type.", wire.skipped);
   out.counter("pilotlight_wire_frames_total", "Frames received.", wire.frames);
+  if (reviews != nullptr) review_metrics(out, *reviews);
   return out.text();
 }
 

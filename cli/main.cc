@@ -18,6 +18,7 @@
 #include "cli/explain.h"
 #include "cli/logs.h"
 #include "cli/manifests.h"
+#include "common/base/file_text.h"
 #include "common/base/log.h"
 #include "local/status.h"
 #include "local/up.h"
@@ -189,6 +190,14 @@ void add_manifest_commands(CLI::App& app, ManifestCommands& commands) {
   commands.inject->add_option("--image-pull-policy", settings.pull_policy, "of the sidecar's image")
       ->check(CLI::IsMember({"Always", "IfNotPresent", "Never"}));
   commands.inject->add_option("--autoscaler", settings.autoscaler, "ADDRESS:PORT of its wire");
+  commands.inject->add_option_function<std::string>(
+      "--autoscaler-ca",
+      [&settings](const std::string& file) {
+        const auto text = file_text(file);
+        if (!text) throw CLI::ValidationError("--autoscaler-ca", file + " cannot be read");
+        settings.autoscaler_ca = *text;
+      },
+      "PEM file of who signs its certificate: sidecars speak TLS to it");
 }
 
 }  // namespace

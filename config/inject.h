@@ -19,7 +19,8 @@ struct InjectSettings {
   std::string pull_policy;  ///< Always, IfNotPresent or Never; "" leaves it to Kubernetes.
   /// `ip:port` of the autoscaler's wire: an address, so that no pod needs DNS. "": none.
   std::string autoscaler;
-  std::string log_level;  ///< PILOTLIGHT_LOG_LEVEL; "" leaves the sidecar's default.
+  std::string autoscaler_ca;  ///< PEM: whom sidecars take for it, over TLS; "": plain TCP.
+  std::string log_level;      ///< PILOTLIGHT_LOG_LEVEL; "" leaves the sidecar's default.
   std::string cpu_request = "25m";
   std::string memory_request = "32Mi";
   std::string memory_limit = "512Mi";  ///< No limit on CPU: it would only throttle requests.

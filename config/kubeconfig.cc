@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "common/base/file_text.h"
 #include "config/json_reader.h"
 #include "config/yaml_documents.h"
 
@@ -104,7 +105,7 @@ class Reader {
     if (!named || named->empty()) return "";
     const std::string full = beside(path_, *named);
     if (file != nullptr) *file = full;
-    auto text = kube::file_text(full);
+    auto text = file_text(full);
     if (text) return std::move(*text);
     report_.wrong(from.path_of(key), in_quotes(full), "a file that can be read");
     return "";
@@ -172,7 +173,7 @@ class Reader {
 }  // namespace
 
 Checked<kube::Access> read_kubeconfig(const std::string& path, const std::string& context) {
-  const auto text = kube::file_text(path);
+  const auto text = file_text(path);
   if (!text) return Problems(1, path + ": cannot be read");
   const auto documents = read_documents(*text, path);
   if (!documents) return documents.error();

@@ -68,6 +68,14 @@ void read_addresses(EnvReader& reader, ProxyConfig& config) {
   reader.endpoint("PILOTLIGHT_AUTOSCALER", config.autoscaler);
 }
 
+void read_authority(EnvReader& reader, ProxyConfig& config) {
+  constexpr const char* kName = "PILOTLIGHT_AUTOSCALER_CA";
+  reader.text(kName, config.autoscaler_ca);
+  const std::string& ca = config.autoscaler_ca;
+  if (ca.empty() || ca.find("-----BEGIN CERTIFICATE-----") != std::string::npos) return;
+  reader.wrong(kName, ca.substr(0, 40), "certificates as PEM");
+}
+
 void read_token(EnvReader& reader, ProxyConfig& config) {
   reader.text("PILOTLIGHT_TOKEN_FILE", config.token_file);
   if (config.token_file.empty()) return;
@@ -235,6 +243,7 @@ Checked<ProxyConfig> load_proxy_config(const Source& source) {
   read_tls(reader, config);
   read_observability(reader, config);
   read_logging(reader, config);
+  read_authority(reader, config);
   read_token(reader, config);
   if (!reader.problems().empty()) return reader.problems();
   return config;

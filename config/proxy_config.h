@@ -69,10 +69,12 @@ struct ProxyConfig {
   Endpoint stats_listen{boost::asio::ip::address_v4::any(), 9090};
   /// PILOTLIGHT_AUTOSCALER: where to report to; none: only Knative's stats are kept.
   std::optional<Endpoint> autoscaler;
+  /// PILOTLIGHT_AUTOSCALER_CA: PEM of who signs its certificate; with it TLS is spoken there.
+  std::string autoscaler_ca;
   /// Prometheus text: asked for by OBSERVABILITY_CONFIG (listen_address:9091, moved by
   /// METRICS_PROMETHEUS_HOST and _PORT) or by PILOTLIGHT_METRICS_LISTEN; none: not served.
   std::optional<Endpoint> metrics_listen;
-  std::string token_file;  ///< PILOTLIGHT_TOKEN_FILE
+  std::string token_file;  ///< PILOTLIGHT_TOKEN_FILE: read again before each connect.
   std::string token;       ///< What that file says, without the white space around it.
   /// PILOTLIGHT_HOLD_PERMIT=until-answered: a request whose client left keeps its permit until the
   /// app has answered, for apps that go on computing.

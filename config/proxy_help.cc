@@ -21,6 +21,12 @@ std::string comma_list(const std::vector<std::string>& names) {
   return fmt::format("{}", fmt::join(names, ","));
 }
 
+std::string on_one_line(const std::string& text) {
+  std::string out;
+  for (const char c : text) out += c == '\n' ? "\\n" : std::string(1, c);
+  return out;
+}
+
 std::string where(const Config::Endpoint& endpoint) {
   const std::string host = endpoint.address().to_string();
   const bool brackets = endpoint.address().is_v6();
@@ -144,6 +150,8 @@ constexpr std::array kTable = {
         [](const Config& c) { return c.tls.directory; }},
     Row{"PILOTLIGHT_AUTOSCALER", "none", "ip:port to report to",
         [](const Config& c) { return where(c.autoscaler); }},
+    Row{"PILOTLIGHT_AUTOSCALER_CA", "none", "PEM: TLS to the autoscaler, signed by these",
+        [](const Config& c) { return on_one_line(c.autoscaler_ca); }},
     Row{"PILOTLIGHT_TOKEN_FILE", "none", "credentials for the autoscaler",
         [](const Config& c) { return c.token_file; }},
     Row{"PILOTLIGHT_HOLD_PERMIT", "until-closed", "until-answered: for apps that compute on",

@@ -94,6 +94,7 @@ json sidecar_container(const DeploymentView& view, const Container& container,
   facts.user_port = container.declared_port();
   facts.serving_port = kServingPort;
   facts.autoscaler = settings.autoscaler;
+  facts.autoscaler_ca = settings.autoscaler_ca;
   facts.token_file = settings.autoscaler.empty() ? "" : std::string(kTokenFolder) + "/token";
   facts.log_level = settings.log_level;
   json env = json::array();

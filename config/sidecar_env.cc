@@ -94,6 +94,7 @@ std::vector<EnvVar> sidecar_env(const DeploymentView& deployment, const Containe
   add_if("PILOTLIGHT_ADMIN_LISTEN", pod.admin_listen);
   add_if("PILOTLIGHT_STATS_LISTEN", pod.stats_listen);
   add_if("PILOTLIGHT_AUTOSCALER", pod.autoscaler);
+  add_if("PILOTLIGHT_AUTOSCALER_CA", pod.autoscaler_ca);
   add_if("PILOTLIGHT_TOKEN_FILE", pod.token_file);
   if (deployment.hold_permit_until_answered) add("PILOTLIGHT_HOLD_PERMIT", "until-answered");
   add_if("PILOTLIGHT_LOG_LEVEL", pod.log_level);

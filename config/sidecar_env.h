@@ -15,7 +15,8 @@ struct PodFacts {
   std::string ip;
   std::uint16_t user_port = 8080;  ///< Where the app listens, on loopback.
   std::uint16_t serving_port = 8012;
-  std::string autoscaler;  ///< `ip:port`
+  std::string autoscaler;     ///< `ip:port`
+  std::string autoscaler_ca;  ///< PEM
   std::string token_file;
   std::string listen_address;  ///< PILOTLIGHT_LISTEN_ADDRESS
   std::string admin_listen;    ///< `ip:port`

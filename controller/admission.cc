@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "common/base/base64.h"
 #include "common/kube/json.h"
 #include "config/check_deployment.h"
 #include "config/deployment_view.h"
-#include "controller/base64.h"
 
 namespace pilotlight::controller {
 namespace {

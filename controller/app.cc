@@ -6,6 +6,7 @@
 
 #include "common/base/log.h"
 #include "common/base/system_clock.h"
+#include "common/wire/credentials.h"
 
 namespace pilotlight::controller {
 namespace {
@@ -20,6 +21,11 @@ CertificateKeeper::Names names_of(const Options& options) {
   names.space = options.space;
   names.secret = "pilotlight-webhook-tls";
   names.configuration = "pilotlight";
+  names.config_map = "pilotlight-ca";
+  CertificateKeeper::Served wire;
+  wire.secret = "pilotlight-wire-tls";
+  wire.hosts = {wire::kServerName, wire::kServerName + ("." + options.space + ".svc")};
+  names.served.push_back(std::move(wire));
   names.hosts = {"pilotlight-webhook." + options.space + ".svc"};
   names.hosts.insert(names.hosts.end(), options.hosts.begin(), options.hosts.end());
   return names;
@@ -80,10 +86,7 @@ int App::run() {
   scope.spawn(deadline_runner_.run());
   scope.spawn(leaves_.run());
   scope.spawn(watch_signals());
-  scope.spawn(certificate_.watch_secret());
-  scope.spawn(certificate_.watch_mutating());
-  scope.spawn(certificate_.watch_validating());
-  scope.spawn(certificate_.run());
+  certificate_.start(scope);
   scope.spawn(reconciler_.watch_services());
   scope.spawn(reconciler_.watch_deployments());
   scope.spawn(reconciler_.watch_slices());
@@ -105,6 +108,7 @@ std::string App::autoscaler() const {
 Json App::answer_pod(const Json& posted) const {
   AdmissionRules rules = options_.rules;
   rules.sidecar.autoscaler = autoscaler();
+  rules.sidecar.autoscaler_ca = certificate_.bundle();
   return mutate_pod(posted, rules);
 }
 

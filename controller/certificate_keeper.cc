@@ -1,7 +1,7 @@
 #include "controller/certificate_keeper.h"
 
+#include "common/base/base64.h"
 #include "common/base/log.h"
-#include "controller/base64.h"
 #include "controller/resources.h"
 
 namespace pilotlight::controller {
@@ -17,6 +17,13 @@ kube::Watcher::What one_object(const kube::Resource& resource, const std::string
   what.space = space;
   what.selector.fields = "metadata.name=" + name;
   return what;
+}
+
+/// An object that is not there yet.
+Json named(const char* kind, const std::string& space, const std::string& name) {
+  Json out = {{"apiVersion", "v1"}, {"kind", kind}};
+  out["metadata"] = {{"name", name}, {"namespace", space}};
+  return out;
 }
 
 }  // namespace
@@ -37,12 +44,18 @@ std::optional<Json> with_bundle(const Json& configuration, const std::string& bu
   return out;
 }
 
-CertificateKeeper::Hooks::Hooks(CertificateKeeper& keeper, const kube::Resource& kind,
-                                std::mt19937_64& random)
-    : resource(kind),
+std::optional<Json> with_ca(const Json& config_map, const std::string& bundle) {
+  if (kube::text(config_map, {"data", "ca.crt"}) == bundle) return std::nullopt;
+  Json out = config_map;
+  out["data"]["ca.crt"] = bundle;
+  return out;
+}
+
+CertificateKeeper::Kept::Kept(CertificateKeeper& keeper, kube::Watcher::What which, Wanted becomes)
+    : what(std::move(which)),
+      wanted(std::move(becomes)),
       seen(keeper),
-      watch(keeper.client_, keeper.clock_, one_object(kind, "", keeper.names_.configuration), seen,
-            random) {}
+      watch(keeper.client_, keeper.clock_, what, seen, keeper.random_) {}
 
 CertificateKeeper::CertificateKeeper(kube::Client& client, Clock& clock, Names names, Show show,
                                      Today today, std::mt19937_64& random)
@@ -56,17 +69,53 @@ CertificateKeeper::CertificateKeeper(kube::Client& client, Clock& clock, Names n
       changed_(clock),
       secret_(*this),
       secret_watch_(client, clock, one_object(kSecrets, names_.space, names_.secret), secret_,
-                    random),
-      mutating_(*this, kMutatingHooks, random),
-      validating_(*this, kValidatingHooks, random) {}
+                    random) {
+  for (const Served& served : names_.served) keep_served(served);
+  keep_config_map();
+  keep_hooks(kMutatingHooks);
+  keep_hooks(kValidatingHooks);
+}
+
+void CertificateKeeper::keep_hooks(const kube::Resource& kind) {
+  kept_.push_back(
+      std::make_unique<Kept>(*this, one_object(kind, "", names_.configuration),
+                             [this](const Json& now) { return with_bundle(now, shown_.bundle); }));
+}
+
+void CertificateKeeper::keep_served(const Served& served) {
+  kept_.push_back(
+      std::make_unique<Kept>(*this, one_object(kSecrets, names_.space, served.secret),
+                             [this, served](const Json& now) { return renewed(now, served); }));
+}
+
+void CertificateKeeper::keep_config_map() {
+  kept_.push_back(std::make_unique<Kept>(
+      *this, one_object(kConfigMaps, names_.space, names_.config_map), [this](const Json& now) {
+        return with_ca(now.is_object() ? now : named("ConfigMap", names_.space, names_.config_map),
+                       shown_.bundle);
+      }));
+}
+
+std::optional<Json> CertificateKeeper::renewed(const Json& secret, const Served& served) const {
+  const KeyPair found = read_pair(secret);
+  const MadePair wanted = renew_certificate(found, shown_.authority, served.hosts, today_());
+  if (!wanted) log_error("no certificate", {{"secret", served.secret}, {"error", wanted.error()}});
+  if (!wanted || *wanted == found) return std::nullopt;
+  Json out = secret.is_object() ? secret : named("Secret", names_.space, served.secret);
+  out["data"] = pair_data(*wanted);
+  return out;
+}
+
+void CertificateKeeper::start(Scope& scope) {
+  scope.spawn(secret_watch_.run());
+  for (const auto& kept : kept_) scope.spawn(kept->watch.run());
+  scope.spawn(run());
+}
 
 Task<> CertificateKeeper::run() {
   while (!stopped_) {
     changed_.reset();
-    Result<> kept;
-    if (secret_watch_.synced()) kept = co_await keep_secret();
-    if (kept && !shown_.bundle.empty()) kept = co_await keep_bundle(mutating_);
-    if (kept && !shown_.bundle.empty()) kept = co_await keep_bundle(validating_);
+    const Result<> kept = co_await keep_all();
     if (stopped_) co_return;
     if (kept) {
       back_off_.reset();
@@ -83,9 +132,20 @@ Task<> CertificateKeeper::run() {
 void CertificateKeeper::stop() noexcept {
   stopped_ = true;
   secret_watch_.close();
-  mutating_.watch.close();
-  validating_.watch.close();
+  for (const auto& kept : kept_) kept->watch.close();
   changed_.set();
+}
+
+/// The authority first, then what follows from it; one failure does not keep the others waiting.
+Task<Result<>> CertificateKeeper::keep_all() {
+  Result<> went;
+  if (secret_watch_.synced()) went = co_await keep_secret();
+  if (shown_.bundle.empty()) co_return went;
+  for (const auto& kept : kept_) {
+    const Result<> one = co_await keep(*kept);
+    if (!one) went = one;
+  }
+  co_return went;
 }
 
 Task<Result<>> CertificateKeeper::keep_secret() {
@@ -99,35 +159,36 @@ Task<Result<>> CertificateKeeper::keep_secret() {
     show(*wanted);
     co_return Result<>();
   }
-  Json secret = secret_.object;
-  const bool there = secret.is_object();
-  if (!there) {
-    secret = {{"apiVersion", "v1"}, {"kind", "Secret"}};
-    secret["metadata"] = {{"name", names_.secret}, {"namespace", names_.space}};
-  }
+  Json secret =
+      secret_.object.is_object() ? secret_.object : named("Secret", names_.space, names_.secret);
   secret["data"] = secret_data(*wanted);
-  const TimePoint deadline = clock_.now() + kCallTime;
-  Result<Json> written = Json();
-  if (there) {
-    written = co_await client_.update(kSecrets, names_.space, std::move(secret), deadline);
-  } else {
-    written = co_await client_.create(kSecrets, names_.space, std::move(secret), deadline);
-  }
-  if (!written) co_return written.error();
-  secret_.object = *written;
-  log_info("certificate renewed", {{"secret", names_.secret}});
+  const Result<> written = co_await write(kSecrets, std::move(secret), secret_);
+  if (!written) co_return written;
   show(*wanted);
   co_return Result<>();
 }
 
-Task<Result<>> CertificateKeeper::keep_bundle(Hooks& hooks) {
-  auto wanted = with_bundle(hooks.seen.object, shown_.bundle);
+Task<Result<>> CertificateKeeper::keep(Kept& kept) {
+  if (!kept.watch.synced()) co_return Result<>();
+  auto wanted = kept.wanted(kept.seen.object);
   if (!wanted) co_return Result<>();
+  co_return co_await write(kept.what.resource, std::move(*wanted), kept.seen);
+}
+
+/// Creates what is not there.
+Task<Result<>> CertificateKeeper::write(kube::Resource kind, Json object, Seen& seen) {
   const TimePoint deadline = clock_.now() + kCallTime;
-  const Result<Json> written =
-      co_await client_.update(hooks.resource, "", std::move(*wanted), deadline);
+  const std::string name(kube::name_of(object));
+  std::string space(kube::namespace_of(object));
+  Result<Json> written = Json();
+  if (seen.object.is_object()) {
+    written = co_await client_.update(kind, std::move(space), std::move(object), deadline);
+  } else {
+    written = co_await client_.create(kind, std::move(space), std::move(object), deadline);
+  }
   if (!written) co_return written.error();
-  hooks.seen.object = *written;
+  seen.object = *written;
+  log_info("certificates: written", {{"kind", kind.plural}, {"name", name}});
   co_return Result<>();
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/async/event.h"
+#include "common/async/scope.h"
 #include "common/kube/back_off.h"
 #include "common/kube/watcher.h"
 #include "controller/credentials.h"
@@ -18,17 +19,27 @@ namespace pilotlight::controller {
 /// the object has no webhooks. Pure.
 [[nodiscard]] std::optional<Json> with_bundle(const Json& configuration, const std::string& bundle);
 
-/// Keeps the Secret with our certificate alive and young, and the API server told whom to trust.
+/// The ConfigMap with the bundle under `ca.crt`; none when it is there already. Pure.
+[[nodiscard]] std::optional<Json> with_ca(const Json& config_map, const std::string& bundle);
+
+/// Keeps our certificates alive and young, each in a Secret, and everybody told whom to trust: the
+/// API server in the webhook configurations, our other programs in a ConfigMap.
 ///
-/// Follows the Secret and both webhook configurations by watching them, so that it repairs what
-/// somebody changes, and another replica's new certificate is shown here as well. Looks at the
-/// ages once an hour. Of several replicas that write at the same time one wins, the others take
-/// what it wrote. One shard.
+/// Follows all of these objects by watching them, so that it repairs what somebody changes, and
+/// another replica's new certificate is shown here as well. Looks at the ages once an hour. Of
+/// several replicas that write at the same time one wins, the others take what it wrote. One shard.
 class CertificateKeeper {
  public:
+  /// A certificate that another program shows, in a Secret without the authority's key.
+  struct Served {
+    std::string secret;              ///< deploy/ makes it, empty.
+    std::vector<std::string> hosts;  ///< What the certificate is for.
+  };
   struct Names {
-    std::string space;               ///< Of the Secret.
-    std::string secret;              ///< Its name; deploy/ makes it, empty.
+    std::string space;   ///< Of the Secrets and the ConfigMap.
+    std::string secret;  ///< Of our own certificate; deploy/ makes it, empty.
+    std::vector<Served> served;
+    std::string config_map;          ///< Gets the bundle; deploy/ makes it, empty.
     std::string configuration;       ///< Of both webhook configurations.
     std::vector<std::string> hosts;  ///< What the certificate is for, the Service's name first.
   };
@@ -40,12 +51,12 @@ class CertificateKeeper {
   CertificateKeeper(kube::Client& client, Clock& clock, Names names, Show show, Today today,
                     std::mt19937_64& random);
 
-  /// Works until stop(). Spawn it, and the watches, once.
-  [[nodiscard]] Task<> run();
-  [[nodiscard]] Task<> watch_secret() { return secret_watch_.run(); }
-  [[nodiscard]] Task<> watch_mutating() { return mutating_.watch.run(); }
-  [[nodiscard]] Task<> watch_validating() { return validating_.watch.run(); }
+  /// Spawns the watches and the work on them, until stop(). Once.
+  void start(Scope& scope);
   void stop() noexcept;
+
+  /// Whom to trust, as PEM; "" before the first certificate is shown.
+  [[nodiscard]] const std::string& bundle() const noexcept { return shown_.bundle; }
 
  private:
   /// What is known of one object, and what is told when it changes.
@@ -63,15 +74,26 @@ class CertificateKeeper {
     CertificateKeeper& keeper;
     Json object;
   };
-  struct Hooks {
-    Hooks(CertificateKeeper& keeper, const kube::Resource& kind, std::mt19937_64& random);
-    kube::Resource resource;
+  /// An object that follows from the authority.
+  struct Kept {
+    /// What it is to become; none when that is what it is.
+    using Wanted = std::function<std::optional<Json>(const Json& now)>;
+    Kept(CertificateKeeper& keeper, kube::Watcher::What what, Wanted becomes);
+    kube::Watcher::What what;
+    Wanted wanted;
     Seen seen;
     kube::Watcher watch;
   };
 
+  void keep_hooks(const kube::Resource& kind);
+  void keep_served(const Served& served);
+  void keep_config_map();
+  [[nodiscard]] std::optional<Json> renewed(const Json& secret, const Served& served) const;
+  [[nodiscard]] Task<> run();
+  [[nodiscard]] Task<Result<>> keep_all();
   [[nodiscard]] Task<Result<>> keep_secret();
-  [[nodiscard]] Task<Result<>> keep_bundle(Hooks& hooks);
+  [[nodiscard]] Task<Result<>> keep(Kept& kept);
+  [[nodiscard]] Task<Result<>> write(kube::Resource kind, Json object, Seen& seen);
   void show(const Credentials& credentials);
 
   kube::Client& client_;
@@ -84,8 +106,7 @@ class CertificateKeeper {
   Event changed_;
   Seen secret_;
   kube::Watcher secret_watch_;
-  Hooks mutating_;
-  Hooks validating_;
+  std::vector<std::unique_ptr<Kept>> kept_;
   Credentials shown_;
   bool stopped_ = false;
 };

@@ -1,6 +1,6 @@
 #include "controller/credentials.h"
 
-#include "controller/base64.h"
+#include "common/base/base64.h"
 
 namespace pilotlight::controller {
 namespace {
@@ -41,6 +41,24 @@ Json secret_data(const Credentials& credentials) {
           {"tls.key", to_base64(credentials.serving.key)}};
 }
 
+KeyPair read_pair(const Json& secret) {
+  KeyPair pair;
+  pair.certificate = part(secret, "tls.crt").value_or("");
+  pair.key = part(secret, "tls.key").value_or("");
+  return pair;
+}
+
+Json pair_data(const KeyPair& pair) {
+  return {{"tls.crt", to_base64(pair.certificate)}, {"tls.key", to_base64(pair.key)}};
+}
+
+MadePair renew_certificate(const KeyPair& found, const KeyPair& authority,
+                           const std::vector<std::string>& names, WallTime now) {
+  const bool fits = certificate_fits(found, authority.certificate, names);
+  if (fits && lasts(found, now, kServingRenewal)) return found;
+  return issue_certificate(authority, names, now, kServingLife);
+}
+
 FoundCredentials renew_credentials(const std::optional<Credentials>& found,
                                    const std::vector<std::string>& names, WallTime now) {
   Credentials out = found.value_or(Credentials());
@@ -51,12 +69,9 @@ FoundCredentials renew_credentials(const std::optional<Credentials>& found,
     out.bundle = made->certificate + out.authority.certificate;
     out.authority = std::move(*made);
   }
-  const bool fits = certificate_fits(out.serving, out.authority.certificate, names);
-  if (!fits || !lasts(out.serving, now, kServingRenewal)) {
-    auto made = issue_certificate(out.authority, names, now, kServingLife);
-    if (!made) return FoundCredentials(boost::system::in_place_error, made.error());
-    out.serving = std::move(*made);
-  }
+  auto serving = renew_certificate(out.serving, out.authority, names, now);
+  if (!serving) return FoundCredentials(boost::system::in_place_error, serving.error());
+  out.serving = std::move(*serving);
   return out;
 }
 

@@ -12,7 +12,8 @@ namespace pilotlight::controller {
 using kube::Json;
 
 /// How the webhook proves to the API server who it is: an authority of our own, and a certificate
-/// that it has signed. Kept in one Secret, so that all replicas show the same one.
+/// that it has signed. Kept in one Secret, so that all replicas show the same one. Certificates for
+/// others, of the same authority, are in Secrets of their own, without its key.
 struct Credentials {
   std::string bundle;  ///< Whom to trust: the authority, and the one before it for a while.
   KeyPair authority;   ///< The newest.
@@ -31,6 +32,16 @@ inline constexpr std::chrono::hours kServingRenewal{24 * 30};
 
 /// The `data` of a Secret that holds them.
 [[nodiscard]] Json secret_data(const Credentials& credentials);
+
+/// The certificate that a Secret of type kubernetes.io/tls, or one laid out like it, holds; empty
+/// where it has none. And the `data` of such a Secret.
+[[nodiscard]] KeyPair read_pair(const Json& secret);
+[[nodiscard]] Json pair_data(const KeyPair& pair);
+
+/// What should be used from now on: `found` itself as long as the authority has signed it, it fits
+/// the names and is not near its end; else a new one. Errors are OpenSSL's.
+[[nodiscard]] MadePair renew_certificate(const KeyPair& found, const KeyPair& authority,
+                                         const std::vector<std::string>& names, WallTime now);
 
 /// Credentials, or why there are none.
 using FoundCredentials = boost::system::result<Credentials, std::string>;

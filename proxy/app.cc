@@ -60,6 +60,13 @@ Reporter::Identity identity(const config::ProxyConfig& config) {
   return who;
 }
 
+wire::CredentialSources credentials(const config::ProxyConfig& config) {
+  wire::CredentialSources sources;
+  sources.token_file = config.token_file;
+  sources.ca = config.autoscaler_ca;
+  return sources;
+}
+
 std::unique_ptr<LineSink> log_sink(const config::ProxyConfig& config) {
   if (!config.observability.request_log) return nullptr;
   return std::make_unique<LineSink>(STDOUT_FILENO);
@@ -140,7 +147,9 @@ App::App(const config::ProxyConfig& config)
                }),
       signals_(shard_.executor(), SIGTERM, SIGINT),
       quiet_(shard_.clock().make_timer()) {
-  if (config.autoscaler) reporter_.connect(shard_.executor(), *config.autoscaler, random_);
+  if (config.autoscaler) {
+    reporter_.connect(shard_.executor(), *config.autoscaler, random_, credentials(config));
+  }
   if (!TlsFiles::present(config.tls.directory)) return;
   tls_door_ = std::make_unique<TlsDoor>(http_, config, [this](Transport stream) {
     shard_.scope().spawn(pipeline_.serve(std::move(stream)));

@@ -42,7 +42,7 @@ Reporter::Reporter(Clock& clock, Identity identity, const ConcurrencyMeter& mete
 }
 
 void Reporter::connect(Executor executor, asio::ip::tcp::endpoint autoscaler,
-                       std::mt19937_64& random) {
+                       std::mt19937_64& random, wire::CredentialSources credentials) {
   wire::Hello hello;
   hello.role = wire::Role::sidecar;
   hello.revision = identity_.revision;
@@ -51,8 +51,8 @@ void Reporter::connect(Executor executor, asio::ip::tcp::endpoint autoscaler,
   hello.epoch = epoch_;
   hello.token = identity_.token;
   hello.capabilities = wire::kReplay;
-  client_ =
-      std::make_unique<wire::Client>(executor, clock_, autoscaler, std::move(hello), *this, random);
+  client_ = std::make_unique<wire::Client>(executor, clock_, autoscaler, std::move(hello), *this,
+                                           random, std::move(credentials));
 }
 
 wire::Frame Reporter::state() const {

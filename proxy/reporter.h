@@ -36,7 +36,8 @@ class Reporter final : public wire::ClientListener {
            const Admission& admission, DrainFence& fence, FenceListener& listener);
 
   /// Connects to the autoscaler; without this call only the Knative numbers are kept.
-  void connect(Executor executor, asio::ip::tcp::endpoint autoscaler, std::mt19937_64& random);
+  void connect(Executor executor, asio::ip::tcp::endpoint autoscaler, std::mt19937_64& random,
+               wire::CredentialSources credentials = wire::CredentialSources());
   /// The wire client's task; null when connect() was not called.
   [[nodiscard]] wire::Client* client() noexcept { return client_.get(); }
 

@@ -24,7 +24,9 @@ class SystemClock final : public Clock {
 /// Nanoseconds since 1970, for epochs, timestamps in objects and log lines. Never for decisions.
 [[nodiscard]] std::int64_t wall_clock_ns() noexcept;
 
-/// A number that no other start of any process on this machine has: wall clock and pid, mixed.
+/// A number that no other start of any process on this machine has: microseconds of the wall clock,
+/// then bits of the pid. Of two starts the later has the larger one, if nobody has set the clock
+/// back.
 [[nodiscard]] std::uint64_t new_epoch() noexcept;
 
 /// 64 bits from the operating system, to seed a generator or a token.

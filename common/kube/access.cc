@@ -1,10 +1,9 @@
 #include "common/kube/access.h"
 
 #include <charconv>
-#include <fstream>
-#include <iterator>
 #include <utility>
 
+#include "common/base/file_text.h"
 #include "common/base/log.h"
 
 namespace pilotlight::kube {
@@ -65,13 +64,6 @@ control::Peer Access::peer() const {
   peer.name = server_name;
   peer.tls = tls;
   return peer;
-}
-
-std::optional<std::string> file_text(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (!file) return std::nullopt;
-  return text;
 }
 
 FoundAccess parse_access(std::string_view text, std::string token_file) {

@@ -44,7 +44,4 @@ inline constexpr std::string_view kServiceAccountFolder =
 /// then replaced. @return whether it did.
 [[nodiscard]] bool renew_trust(Access& access, std::string& in_use);
 
-/// The whole of a file, or nothing.
-[[nodiscard]] std::optional<std::string> file_text(const std::string& path);
-
 }  // namespace pilotlight::kube

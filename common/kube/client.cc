@@ -4,6 +4,7 @@
 #include <charconv>
 #include <utility>
 
+#include "common/base/file_text.h"
 #include "common/base/log.h"
 #include "common/control/url.h"
 #include "common/net/tls_session.h"

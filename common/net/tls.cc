@@ -182,7 +182,7 @@ TlsContext::Made TlsContext::client(std::string_view roots) {
 
 TlsContext::Made TlsContext::client(const TlsTrust& whom) {
   Handle context(new_context(TLS_client_method()));
-  SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
+  SSL_CTX_set_min_proto_version(context.get(), protocol(whom.least));
   SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
   if (whom.system_roots) trust_system(context.get());
   std::string problem = trust(context.get(), whom.roots);

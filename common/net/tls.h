@@ -19,6 +19,7 @@ struct TlsTrust {
   bool system_roots = true;  ///< Besides `roots`.
   std::string certificate;   ///< PEM, its chain behind it; "" shows none.
   std::string key;           ///< PEM, of the certificate.
+  TlsVersion least = TlsVersion::v1_2;
 };
 
 /// What every TLS connection of one kind shares: versions, suites, a certificate and its key, or

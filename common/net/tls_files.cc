@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
-#include <iterator>
 
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include "common/base/file_text.h"
 #include "common/base/log.h"
 
 namespace pilotlight {
@@ -20,12 +19,6 @@ constexpr Duration kLatest = 1s;   // but somebody may write there all the time
 constexpr Duration kLook = 60s;    // as Knative does
 
 constexpr std::uint32_t kChanges = IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO | IN_DELETE;
-
-std::optional<std::string> contents(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return std::nullopt;
-  return std::string(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
-}
 
 std::string certificate_path(const std::string& folder) { return folder + "/tls.crt"; }
 std::string key_path(const std::string& folder) { return folder + "/tls.key"; }
@@ -119,8 +112,8 @@ void TlsFiles::forget_events() noexcept {
 }
 
 std::optional<TlsFiles::Pair> TlsFiles::read() const {
-  std::optional<std::string> certificate = contents(certificate_path(folder_));
-  std::optional<std::string> key = contents(key_path(folder_));
+  std::optional<std::string> certificate = file_text(certificate_path(folder_));
+  std::optional<std::string> key = file_text(key_path(folder_));
   if (!certificate || !key) return std::nullopt;
   Pair pair;
   pair.certificate = std::move(*certificate);

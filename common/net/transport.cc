@@ -69,6 +69,33 @@ Task<ErrorCode> Transport::wait(tcp::socket::wait_type what) {
   co_return cancels_ == cancels_before ? ec : ErrorCode(asio::error::operation_aborted);
 }
 
+IoResult Transport::read_now(asio::mutable_buffer room) noexcept {
+  IoResult got;
+  if (tls_ == nullptr) {
+    got.bytes = tcp_.read_some(asio::buffer(room), got.error);
+    return got;
+  }
+  const TlsSession::Step step = tls_->read(room);
+  got.bytes = step.bytes;
+  got.error = step.error;
+  if (step.need != TlsSession::Need::nothing) got.error = asio::error::would_block;
+  return got;
+}
+
+IoResult Transport::write_last(std::string_view bytes) noexcept {
+  if (tls_ == nullptr) return pilotlight::write_now(tcp_, bytes);
+  IoResult out;
+  const asio::const_buffer all = asio::buffer(bytes);
+  while (!out.error && out.bytes < bytes.size()) {
+    const TlsSession::Step step =
+        tls_->write(std::span<const asio::const_buffer>(&all, 1), out.bytes);
+    out.bytes += step.bytes;
+    out.error = step.error;
+    if (step.need != TlsSession::Need::nothing) break;
+  }
+  return out;
+}
+
 Task<ErrorCode> Transport::shutdown_send() {
   while (tls_ != nullptr) {
     const TlsSession::Step step = tls_->close_notify();

@@ -68,6 +68,15 @@ class Transport {
     return IoResult();
   }
 
+  /// Reads what has arrived and never waits: would_block when that is nothing. A socket without TLS
+  /// must be non-blocking. With TLS, what has arrived is more than waiting for the socket shows:
+  /// read until would_block before waiting.
+  [[nodiscard]] IoResult read_now(asio::mutable_buffer room) noexcept;
+
+  /// Writes what the socket takes now and never waits, also with TLS. Where that is not all of
+  /// `bytes`, nothing else may be written: half a record may be out.
+  [[nodiscard]] IoResult write_last(std::string_view bytes) noexcept;
+
   /// Nothing more will be written: close_notify where there is TLS, then a FIN. Does neither, with
   /// an error, when what was written is not the whole. Suspends only when the peer leaves no room
   /// for the close_notify.

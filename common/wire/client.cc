@@ -21,16 +21,19 @@ constexpr Duration kLongestPause = 1s;
 }  // namespace
 
 struct Client::State {
-  State(Executor e, Clock& c, tcp::endpoint s, Hello h, ClientListener& l, std::mt19937_64& r)
+  State(Executor e, Clock& c, tcp::endpoint s, Hello h, ClientListener& l, std::mt19937_64& r,
+        CredentialSources from)
       : executor(e),
         clock(c),
         server(s),
         hello(std::move(h)),
         listener(l),
         random(r),
+        credentials(std::move(from)),
         pause(c.make_timer()) {}
 
   [[nodiscard]] Task<> connect_once(tcp::endpoint to);
+  void ended(tcp::endpoint at, const std::string& reason);
   [[nodiscard]] Task<bool> may_go_on();
   void on_frame(Frame frame);
   void sent_away(const Goaway& goaway);
@@ -42,6 +45,7 @@ struct Client::State {
   Hello hello;
   ClientListener& listener;
   std::mt19937_64& random;
+  Credentials credentials;
   std::unique_ptr<Timer> pause;
   Outbox outbox;
   Link* link = nullptr;  // the connection at hand, in the frame of connect_once()
@@ -54,9 +58,9 @@ struct Client::State {
 };
 
 Client::Client(Executor executor, Clock& clock, asio::ip::tcp::endpoint server, Hello hello,
-               ClientListener& listener, std::mt19937_64& random)
-    : state_(std::make_unique<State>(executor, clock, server, std::move(hello), listener, random)) {
-}
+               ClientListener& listener, std::mt19937_64& random, CredentialSources credentials)
+    : state_(std::make_unique<State>(executor, clock, server, std::move(hello), listener, random,
+                                     std::move(credentials))) {}
 
 Client::~Client() = default;
 
@@ -86,12 +90,18 @@ void Client::State::sent_away(const Goaway& goaway) {
 }
 
 Task<> Client::State::connect_once(tcp::endpoint to) {
+  credentials.renew();
+  if (credentials.token()) hello.token = *credentials.token();
   outbox.drop_urgent();
   static_cast<void>(outbox.push(hello));  // first in an empty queue
+  TcpStream socket(executor);
+  ErrorCode ignored;  // connecting fails likewise, and says so
+  socket.open(to.protocol(), ignored);
+  auto stream = credentials.wrap(std::move(socket));
+  if (!stream) co_return ended(to, stream.error());
   // The STATS that wait are dropped by a server that has not seen HELLO; HELLO is urgent and so
   // goes first.
-  Link here(TcpStream(executor), clock, outbox,
-            [this](Frame frame) { on_frame(std::move(frame)); });
+  Link here(std::move(*stream), clock, outbox, [this](Frame frame) { on_frame(std::move(frame)); });
   link = &here;
   co_await here.run(to);
   link = nullptr;
@@ -99,17 +109,21 @@ Task<> Client::State::connect_once(tcp::endpoint to) {
     outbox.drop_replay();
     told.reset();
   }
+  ended(to, here.reason());
+}
+
+void Client::State::ended(tcp::endpoint at, const std::string& reason) {
   const bool was_connected = std::exchange(connected, false);
   if (closed) {
     if (was_connected) listener.disconnected("closed");
-    co_return;
+    return;
   }
-  if (was_connected || here.reason() != last_reason) {
-    last_reason = here.reason();
+  if (was_connected || reason != last_reason) {
+    last_reason = reason;
     log_warn(was_connected ? "autoscaler lost" : "autoscaler not reached",
-             {{"server", to_string(to)}, {"reason", last_reason}});
+             {{"server", to_string(at)}, {"reason", last_reason}});
   }
-  if (was_connected) listener.disconnected(here.reason());
+  if (was_connected) listener.disconnected(reason);
 }
 
 Task<> Client::run() {

@@ -11,6 +11,7 @@
 #include <boost/asio/ip/tcp.hpp>
 
 #include "common/base/clock.h"
+#include "common/wire/credentials.h"
 #include "common/wire/frames.h"
 
 namespace pilotlight::wire {
@@ -43,12 +44,16 @@ class ClientListener {
 /// are cumulative, and the owner sends the rest again in connected(). At most 256 frames wait; a
 /// server that lets more pile up is given up.
 ///
+/// With a CA among its credentials it speaks TLS 1.3, and only to a server that shows a certificate
+/// of that CA for kServerName; the handshake is within the 2 s.
+///
 /// Lives on one shard. Destroy it only after run() has ended.
 class Client {
  public:
   /// `random` is only for jitter. All references outlive the client.
   Client(Executor executor, Clock& clock, asio::ip::tcp::endpoint server, Hello hello,
-         ClientListener& listener, std::mt19937_64& random);
+         ClientListener& listener, std::mt19937_64& random,
+         CredentialSources credentials = CredentialSources());
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;

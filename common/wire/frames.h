@@ -284,6 +284,7 @@ enum class ErrorCause : std::uint16_t {
   replaced = 5,      ///< A newer connection of the same process took over.
   too_slow = 6,      ///< The peer does not read.
   silent = 7,        ///< Nothing was heard for too long.
+  try_again = 8,     ///< Not now: whether the peer may speak could not be found out.
 };
 
 /// Last frame before its sender closes.

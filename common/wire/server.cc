@@ -1,6 +1,7 @@
 #include "common/wire/server.h"
 
 #include <list>
+#include <numeric>
 #include <set>
 #include <tuple>
 #include <utility>
@@ -9,42 +10,23 @@
 
 #include "common/async/scope.h"
 #include "common/base/log.h"
+#include "common/base/log_limit.h"
 #include "common/net/listener.h"
+#include "common/net/tls_files.h"
 #include "common/wire/link.h"
+#include "common/wire/server_rules.h"
 
 namespace pilotlight::wire {
 namespace {
 
-/// Takes as long whatever differs, and where.
-bool same_secret(std::string_view expected, std::string_view got) noexcept {
-  unsigned difference = expected.size() == got.size() ? 0U : 1U;
-  for (std::size_t i = 0; i < got.size(); ++i) {
-    const char mine = expected.empty() ? '\0' : expected[i % expected.size()];
-    difference |= static_cast<unsigned char>(static_cast<unsigned char>(mine) ^
-                                             static_cast<unsigned char>(got[i]));
-  }
-  return difference == 0;
-}
+using namespace std::chrono_literals;
+
+// Before the connection's time is up, so that a client hears why it gets no WELCOME.
+constexpr Duration kLastWord = 200ms;
 
 /// Who says that HELLO: one process, whatever its connections.
 auto process_of(const Hello& hello) {
   return std::tie(hello.epoch, hello.role, hello.replica, hello.revision);
-}
-
-/// Whether that role may send that frame, once it has said HELLO.
-bool may_send(Role role, FrameType type) noexcept {
-  switch (type) {
-    case FrameType::stats:
-    case FrameType::history:
-    case FrameType::history_end: return true;
-    case FrameType::ready:
-    case FrameType::not_ready: return role == Role::sidecar;
-    case FrameType::checkpoint:
-    case FrameType::poke:
-    case FrameType::woken:
-    case FrameType::drained: return role == Role::activator;
-    default: return false;
-  }
 }
 
 }  // namespace
@@ -69,27 +51,31 @@ struct Server::State {
 
   void accept(TcpStream stream);
   [[nodiscard]] Task<> serve(std::list<std::unique_ptr<Connection>>::iterator place);
-  [[nodiscard]] std::string greet(Connection& connection, const Hello& hello, ErrorCause& cause);
+  [[nodiscard]] Transport secured(TcpStream stream) const;
+  void greet(Connection& connection, const Hello& hello);
+  void admit(Connection& connection, const Hello& hello);
+  void count(Refusal why, std::string_view text, const std::string& peer);
 
   Clock& clock;
   ServerOptions options;
   ServerListener& listener;
   ServerCounts counts;
+  std::array<LogLimit, kRefusals> lines;  // of the log, by Refusal
   Scope scope;
   Listener acceptor;
   std::list<std::unique_ptr<Connection>> connections;
   std::set<Connection*, ByProcess> newest;  // of each process that has joined
   std::optional<std::string> leader;        // who does the work instead, if somebody does
   bool stopping = false;
-  bool full = false;  // the last one was refused: said once
 };
 
 class Server::State::Connection final : public Peer {
  public:
-  Connection(State& server, TcpStream stream)
-      : server_(server), link_(std::move(stream), server.clock, outbox_, [this](Frame frame) {
-          on_frame(std::move(frame));
-        }) {}
+  Connection(State& server, Transport stream, std::string peer)
+      : server_(server),
+        peer_(std::move(peer)),
+        link_(std::move(stream), server.clock, outbox_,
+              [this](Frame frame) { on_frame(std::move(frame)); }) {}
 
   [[nodiscard]] const Hello& hello() const noexcept override { return hello_; }
 
@@ -121,6 +107,15 @@ class Server::State::Connection final : public Peer {
   [[nodiscard]] Link& link() noexcept { return link_; }
   [[nodiscard]] bool joined() const noexcept { return joined_; }
   [[nodiscard]] bool replaced() const noexcept { return replaced_; }
+  [[nodiscard]] const std::string& peer() const noexcept { return peer_; }
+
+  void refuse(const Objection& objection) {
+    server_.count(objection.why, objection.text, peer_);
+    close(cause_of(objection.why), objection.text);
+  }
+
+  /// Asks the gate, and acts on what it says.
+  void present(Hello hello) { link_.hold_for(decide(std::move(hello))); }
 
   void welcome(Hello hello, const Welcome& welcome) {
     hello_ = std::move(hello);
@@ -153,14 +148,11 @@ class Server::State::Connection final : public Peer {
   void on_frame(Frame frame) {
     ++server_.counts.frames;
     if (!joined_) {
-      ErrorCause cause = ErrorCause::protocol;
-      const auto* hello = std::get_if<Hello>(&frame);
-      const std::string wrong =
-          hello == nullptr ? "the first frame must be HELLO" : server_.greet(*this, *hello, cause);
-      if (wrong.empty()) return;
-      ++server_.counts.refused;
-      log_warn("wire peer refused", {{"reason", wrong}});
-      return close(cause, wrong);
+      if (const auto* hello = std::get_if<Hello>(&frame)) return server_.greet(*this, *hello);
+      Objection wrong;
+      wrong.why = Refusal::protocol;
+      wrong.text = "the first frame must be HELLO";
+      return refuse(wrong);
     }
     if (!may_send(hello_.role, type_of(frame))) {
       return close(ErrorCause::protocol,
@@ -169,7 +161,19 @@ class Server::State::Connection final : public Peer {
     server_.listener.received(*this, frame);
   }
 
+  [[nodiscard]] Task<> decide(Hello hello) {
+    const TimePoint deadline = link_.established_by() - kLastWord;
+    const auto objection = co_await server_.options.gate->check(hello, deadline);
+    if (!link_.open()) co_return;
+    if (objection) {
+      refuse(*objection);
+    } else {
+      server_.admit(*this, hello);
+    }
+  }
+
   State& server_;
+  std::string peer_;  // ip:port, for the log
   Outbox outbox_;
   Link link_;
   Hello hello_;
@@ -187,20 +191,18 @@ bool Server::State::ByProcess::operator()(const Hello& a, const Connection* b) c
   return process_of(a) < process_of(b->hello());
 }
 
-/// Accepts, sends away, or says what is wrong (and which cause it is).
-std::string Server::State::greet(Connection& connection, const Hello& hello, ErrorCause& cause) {
-  if (!options.token.empty() && !same_secret(options.token, hello.token)) {
-    cause = ErrorCause::unauthorized;
-    return "wrong token";
-  }
-  if (hello.version_min > kVersion || hello.version_max < kVersion) {
-    cause = ErrorCause::version;
-    return "only version 1 is spoken here";
-  }
+void Server::State::greet(Connection& connection, const Hello& hello) {
+  if (const auto objection = object_to(hello, options.token)) return connection.refuse(*objection);
+  // Who does not do the work need not know who asks: the leader decides.
+  if (leader || options.gate == nullptr) return admit(connection, hello);
+  connection.present(hello);
+}
+
+/// Welcomes it, or sends it away.
+void Server::State::admit(Connection& connection, const Hello& hello) {
   if (leader) {
     ++counts.sent_away;
-    connection.send_away(*leader);
-    return {};
+    return connection.send_away(*leader);
   }
   Connection* older = nullptr;
   if (const auto place = newest.find(hello); place != newest.end()) {
@@ -216,21 +218,34 @@ std::string Server::State::greet(Connection& connection, const Hello& hello, Err
   newest.insert(&connection);
   listener.joined(connection);
   if (older != nullptr) older->replace();
-  return {};
+}
+
+void Server::State::count(Refusal why, std::string_view text, const std::string& peer) {
+  const auto index = static_cast<std::size_t>(why);
+  ++counts.refusals.at(index);
+  const auto held_back = lines.at(index).pass(clock.now());
+  if (!held_back) return;
+  log_warn(
+      "wire peer refused",
+      {{"why", name_of(why)}, {"reason", text}, {"peer", peer}, {"lines_held_back", *held_back}});
+}
+
+Transport Server::State::secured(TcpStream stream) const {
+  if (options.tls == nullptr) return Transport(std::move(stream));
+  return options.tls->context().accept(std::move(stream));
 }
 
 void Server::State::accept(TcpStream stream) {
   if (stopping) return;
   ++counts.accepted;
+  ErrorCode gone;  // then the first read says so
+  const std::string peer = pilotlight::to_string(stream.remote_endpoint(gone));
   if (connections.size() >= options.connection_limit) {
-    ++counts.refused;
-    if (!full) log_warn("no more wire connections", {{"limit", options.connection_limit}});
-    full = true;
+    count(Refusal::limit, "no more connections", peer);
     return;  // closed with the stream
   }
-  full = false;
-  const auto place =
-      connections.insert(connections.end(), std::make_unique<Connection>(*this, std::move(stream)));
+  const auto place = connections.insert(
+      connections.end(), std::make_unique<Connection>(*this, secured(std::move(stream)), peer));
   counts.open = connections.size();
   scope.spawn(serve(place));
 }
@@ -239,14 +254,17 @@ Task<> Server::State::serve(std::list<std::unique_ptr<Connection>>::iterator pla
   co_await asio::this_coro::throw_if_cancelled(false);
   Connection& connection = **place;
   co_await connection.link().run();
-  counts.skipped += connection.link().skipped();
-  if (connection.link().bad_frame()) ++counts.bad_frames;
+  const Link& link = connection.link();
+  counts.skipped += link.skipped();
+  if (link.how() == Link::End::bad_frame) ++counts.bad_frames;
+  if (link.how() == Link::End::tls) count(Refusal::tls, link.reason(), connection.peer());
+  if (link.how() == Link::End::late) count(Refusal::silent, link.reason(), connection.peer());
   if (connection.joined()) {
     const auto newest_place = newest.find(&connection);
     if (newest_place != newest.end() && *newest_place == &connection) newest.erase(newest_place);
-    listener.left(connection, connection.link().reason(), connection.replaced());
-  } else if (!connection.link().bad_frame()) {
-    log_debug("wire peer left before HELLO", {{"reason", connection.link().reason()}});
+    listener.left(connection, link.reason(), connection.replaced());
+  } else if (link.how() == Link::End::other) {
+    log_debug("wire peer left before WELCOME", {{"reason", link.reason()}});
   }
   connections.erase(place);
   counts.open = connections.size();
@@ -268,6 +286,13 @@ void Server::send_away(std::string leader) { state_->leader = std::move(leader);
 
 void Server::welcome_all() noexcept { state_->leader.reset(); }
 
+void Server::turn_out(const std::function<bool(const Hello&)>& like, const Objection& objection) {
+  for (const auto& connection : state_->connections) {
+    if (!connection->joined() || !connection->link().open()) continue;
+    if (like(connection->hello())) connection->refuse(objection);
+  }
+}
+
 Task<> Server::stop() {
   state_->stopping = true;
   state_->acceptor.close();
@@ -275,6 +300,10 @@ Task<> Server::stop() {
     connection->link().flush_and_end("the autoscaler stops");
   }
   co_await state_->scope.join();
+}
+
+std::uint64_t ServerCounts::refused() const noexcept {
+  return std::accumulate(refusals.begin(), refusals.end(), std::uint64_t{0});
 }
 
 const ServerCounts& Server::counts() const noexcept { return state_->counts; }

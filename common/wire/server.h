@@ -1,7 +1,9 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -11,6 +13,11 @@
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/wire/frames.h"
+#include "common/wire/gate.h"
+
+namespace pilotlight {
+class TlsFiles;
+}
 
 namespace pilotlight::wire {
 
@@ -55,7 +62,9 @@ class ServerListener {
 };
 
 struct ServerOptions {
-  std::string token;  ///< What HELLO must carry; compared in constant time. Empty accepts any.
+  std::string token;     ///< What HELLO must carry; compared in constant time. Empty accepts any.
+  Gate* gate = nullptr;  ///< Who may speak, if more is asked than the token.
+  const TlsFiles* tls = nullptr;  ///< Speaks TLS with what it has at each accept; else plain TCP.
   std::uint32_t report_period_ms = 500;
   /// Sidecars that join when so many are there are told to report less often: what all reports cost
   /// stays bounded, and of a crowd no single one says much.
@@ -68,20 +77,28 @@ struct ServerOptions {
 /// Counters since the start, for metrics.
 struct ServerCounts {
   std::uint64_t accepted = 0;
-  std::uint64_t refused = 0;     ///< HELLO refused, or none in time.
+  /// Came to nothing before their WELCOME, by Refusal.
+  std::array<std::uint64_t, kRefusals> refusals{};
   std::uint64_t sent_away = 0;   ///< HELLO answered with GOAWAY.
   std::uint64_t bad_frames = 0;  ///< Connections ended by bytes that are not a frame.
   std::uint64_t skipped = 0;     ///< Frames of unknown type.
   std::uint64_t frames = 0;
   std::size_t open = 0;   ///< Connections now.
   std::size_t limit = 0;  ///< At most so many.
+
+  [[nodiscard]] std::uint64_t refused() const noexcept;
+  [[nodiscard]] std::uint64_t refused(Refusal why) const noexcept {
+    return refusals.at(static_cast<std::size_t>(why));
+  }
 };
 
-/// Accepts sidecars and activators. A connection must say HELLO within 2 s; one from which nothing
-/// was heard for 4 s ends (PING is sent after 1 s of silence). Of two connections with the same
-/// role, revision, replica and epoch the newer one stays. Lives on one shard.
+/// Accepts sidecars and activators. A connection must say HELLO within 2 s, the TLS handshake
+/// included; one from which nothing was heard for 4 s ends (PING is sent after 1 s of silence).
+/// While the Gate decides, which is within those 2 s, nothing more is read. Of two connections with
+/// the same role, revision, replica and epoch the newer one stays. Lives on one shard.
 class Server {
  public:
+  /// What `options` points at outlives the server.
   Server(Executor executor, Clock& clock, ServerOptions options, ServerListener& listener);
   ~Server();
   Server(const Server&) = delete;
@@ -95,6 +112,9 @@ class Server {
   void send_away(std::string leader);
   /// Does the work itself again, or for the first time.
   void welcome_all() noexcept;
+
+  /// Refuses, now, whoever has been welcomed and said a HELLO like that; counted as a refusal.
+  void turn_out(const std::function<bool(const Hello&)>& like, const Objection& objection);
 
   /// Stops accepting, ends every connection (left() for each), waits for them. Call it before the
   /// destructor.

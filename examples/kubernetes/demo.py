@@ -51,6 +51,7 @@ def kubectl(*arguments, **options):
 
 
 def read(kind, name=None, space=SPACE):
+    """An object, or a list of them."""
     return json.loads(kubectl("-n", space, "get", kind, *([name] if name else []), "-o", "json"))
 
 
@@ -183,16 +184,16 @@ def remove(everything):
                 "--timeout=60s")
 
 
-def show_trouble():
+def show_trouble(app_space=SPACE):
     """All that helps to find out why a step did not happen."""
-    for space in (SYSTEM, SPACE):
+    for space in (SYSTEM, app_space):
         for what in (["get", "pods,deployments,services,endpointslices", "-o", "wide"],
                      ["get", "events", "--sort-by=.lastTimestamp"]):
             done = subprocess.run(["kubectl", "-n", space, *what], capture_output=True, text=True)
             print(f"---- kubectl -n {space} {' '.join(what)}\n{done.stdout}{done.stderr}",
                   file=sys.stderr)
     for selector, space in [*((f"app.kubernetes.io/name=pilotlight-{program}", SYSTEM)
-                              for program in PROGRAMS), ("app=echo", SPACE)]:
+                              for program in PROGRAMS), ("app=echo", app_space)]:
         done = subprocess.run(["kubectl", "-n", space, "logs", "-l", selector, "--tail=40",
                                "--all-containers", "--prefix"], capture_output=True, text=True)
         print(f"---- logs of {selector}\n{done.stdout}{done.stderr}", file=sys.stderr)

@@ -49,11 +49,13 @@ TEST(FlagsTest, OnAClusterItIsNamedByItsPodAndMayBeALameDuck) {
 }
 
 TEST(FlagsTest, AllProblemsAreToldAtOnce) {
-  const auto outcome = read({"--kube", "here", "--autoscaler", "there", "--address", "x",
-                             "--listen", "y", "--token-file", "/no/such/file"});
+  const auto outcome =
+      read({"--kube", "here", "--autoscaler", "there", "--address", "x", "--listen", "y",
+            "--token-file", "/no/such/file", "--autoscaler-ca", "/no/such/ca"});
   EXPECT_FALSE(outcome.flags);
   EXPECT_EQ(outcome.exit_code, 78);
-  for (const char* flag : {"--kube", "--autoscaler", "--address", "--listen", "--token-file"}) {
+  for (const char* flag :
+       {"--kube", "--autoscaler", "--address", "--listen", "--token-file", "--autoscaler-ca"}) {
     EXPECT_NE(outcome.text.find(flag), std::string::npos) << flag;
   }
 }

@@ -1,8 +1,12 @@
 #!/bin/bash
-# run_node.sh: a whole node of its own, for a moment: brings it up, runs a pod, tells what that costs
-# without us, and takes everything away again.
+# run_node.sh <build folder> [pytest options]: a whole node of its own: brings it up, runs a pod, tells
+# what that costs without us, then tests/cluster/node, and takes everything away again.
+# PILOTLIGHT_NODE_ROUNDS=2 makes the longest test short.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+build=$(cd "$1" && pwd)
+shift
 export NS=${NS:-kube-node}
 . "$here/env.sh"
 "$here/build.sh"
@@ -33,3 +37,9 @@ for step in 0:1 1:3; do
 done
 k scale deployment idle --replicas=0 >/dev/null
 k wait --for=delete pod -l app=idle --timeout=60s >/dev/null
+
+images=$build/images
+"$root/deploy/images.py" --bin "$build/bin" --out "$images" --also echo-server >/dev/null
+"$here/kx" env PILOTLIGHT_IMAGES="$images" PYTHONDONTWRITEBYTECODE=1 KRUN="$KRUN" \
+  "$root/.cache/test-venv/bin/python" -m pytest -q -s -p no:cacheprovider --timeout=1200 \
+  "$here/node" "$@"

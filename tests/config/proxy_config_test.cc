@@ -129,6 +129,8 @@ TEST(ProxyConfig, WrongValuesAreNamed) {
             "SERVING_READINESS_PROBE: got no handler, expected one of tcpSocket and httpGet");
   EXPECT_EQ(problem_with("PILOTLIGHT_TOKEN_FILE", "/nowhere/token"),
             "PILOTLIGHT_TOKEN_FILE: got \"/nowhere/token\", expected a file that holds a token");
+  EXPECT_EQ(problem_with("PILOTLIGHT_AUTOSCALER_CA", "/etc/ca.crt"),
+            "PILOTLIGHT_AUTOSCALER_CA: got \"/etc/ca.crt\", expected certificates as PEM");
 }
 
 TEST(ProxyConfig, AnEmptyTextIsFineAndAnEmptyNumberIsNotAsInKnative) {

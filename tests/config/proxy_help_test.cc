@@ -12,6 +12,7 @@ ProxyConfig sample() {
   config.serving_revision = "iris-00001";
   config.token = "s3cret";
   config.token_file = "/run/token";
+  config.autoscaler_ca = "-----BEGIN CERTIFICATE-----\nQ0E=\n";
   Probe probe;
   probe.kind = Probe::Kind::http;
   config.probes.push_back(probe);
@@ -53,6 +54,7 @@ TEST(ProxyHelp, TextAndJsonSayTheSame) {
   EXPECT_EQ(json["PILOTLIGHT_ADMIN_LISTEN"], "0.0.0.0:8022");
   EXPECT_NE(text.find("CONTAINER_CONCURRENCY=3\n"), std::string::npos);
   EXPECT_NE(text.find("SERVING_REVISION=iris-00001\n"), std::string::npos);
+  EXPECT_NE(text.find("BEGIN CERTIFICATE-----\\nQ0E=\\n\n"), std::string::npos) << "on one line";
   for (const auto& [name, value] : json.items()) {
     EXPECT_NE(text.find(name + "=" + value.get<std::string>() + "\n"), std::string::npos) << name;
   }

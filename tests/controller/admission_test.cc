@@ -6,9 +6,9 @@
 
 #include <gtest/gtest.h>
 
+#include "common/base/base64.h"
 #include "config/yaml_documents.h"
 #include "config/yaml_text.h"
-#include "controller/base64.h"
 
 namespace pilotlight::controller {
 namespace {
@@ -28,6 +28,7 @@ AdmissionRules rules() {
   out.sidecar.image = "registry.example.com/pilotlight-proxy:1";
   out.sidecar.pull_policy = "IfNotPresent";
   out.sidecar.autoscaler = "10.96.0.44:9444";
+  out.sidecar.autoscaler_ca = "-----BEGIN CERTIFICATE-----\nCA\n-----END CERTIFICATE-----\n";
   return out;
 }
 

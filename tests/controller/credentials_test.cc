@@ -64,6 +64,30 @@ TEST(Credentials, ASecretHoldsThem) {
   EXPECT_EQ(read_credentials({{"data", nullptr}}), std::nullopt);
 }
 
+TEST(Certificate, OfAnotherProgramIsKeptLikeOurOwn) {
+  const KeyPair authority = made().authority;
+  const std::vector<std::string> names = {"pilotlight-autoscaler"};
+  const auto renewed = [&](const KeyPair& found, const KeyPair& by, WallTime now) {
+    const MadePair out = renew_certificate(found, by, names, now);
+    EXPECT_TRUE(out);
+    return out ? *out : KeyPair();
+  };
+  const KeyPair first = renewed(KeyPair(), authority, kNow);
+  EXPECT_TRUE(certificate_fits(first, authority.certificate, names));
+  EXPECT_EQ(renewed(first, authority, kNow + 59 * 24h), first);
+  EXPECT_NE(renewed(first, authority, kNow + kServingLife - kServingRenewal), first);
+  const KeyPair other = made().authority;
+  EXPECT_TRUE(certificate_fits(renewed(first, other, kNow), other.certificate, names))
+      << "the authority is another";
+}
+
+TEST(Certificate, ASecretHoldsItWithoutTheAuthority) {
+  const KeyPair pair = made().serving;
+  EXPECT_EQ(read_pair({{"data", pair_data(pair)}}), pair);
+  EXPECT_EQ(pair_data(pair).size(), 2U);
+  EXPECT_EQ(read_pair({{"metadata", {{"name", "empty"}}}}), KeyPair());
+}
+
 TEST(Credentials, NonsenseIsReplaced) {
   Credentials bad;
   bad.bundle = bad.authority.certificate = bad.serving.certificate = "nonsense";

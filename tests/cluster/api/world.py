@@ -99,6 +99,8 @@ class Kubelet:
     def __init__(self, api_client, space, folder):
         self.core, self.space, self.folder = client.CoreV1Api(api_client), space, folder
         self.pods, self.ending, self.stopping = {}, [], threading.Event()
+        self.environment = lambda pod: {}  # what a sidecar gets besides
+        self.ignored = None  # a label of pods that a test plays itself
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
 
@@ -118,7 +120,8 @@ class Kubelet:
     def _look(self):
         wanted = {pod.metadata.uid: pod for pod in
                   self.core.list_namespaced_pod(self.space, label_selector=INJECT).items
-                  if pod.metadata.deletion_timestamp is None}
+                  if pod.metadata.deletion_timestamp is None
+                  and self.ignored not in pod.metadata.labels}
         for uid in wanted.keys() - self.pods.keys():
             self._start(wanted[uid])
         for uid in self.pods.keys() - wanted.keys():
@@ -135,7 +138,7 @@ class Kubelet:
         sidecar = Program(self.folder, "pilotlight-proxy", env=environment(
             port, address, CONTAINER_CONCURRENCY="4", SERVING_NAMESPACE=self.space,
             SERVING_CONFIGURATION=name, SERVING_REVISION=name, SERVING_POD=pod.metadata.name,
-            PILOTLIGHT_AUTOSCALER=f"{AUTOSCALER}:9444"))
+            PILOTLIGHT_AUTOSCALER=f"{AUTOSCALER}:9444", **self.environment(pod)))
         self.pods[pod.metadata.uid] = (app, sidecar)
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         self.core.patch_namespaced_pod_status(pod.metadata.name, self.space, {"status": {
@@ -161,10 +164,11 @@ class World:
         self.start_activator()
         return self
 
-    def start_activator(self):
+    def start_activator(self, *arguments):
         self.activator = self.run(
             "pilotlight-activator", "--kubeconfig", self.config_file, "--address", ACTIVATOR,
-            "--autoscaler", f"{AUTOSCALER}:9444", "--listen", "%s:%d" % GATEWAY, "--shards", 1)
+            "--autoscaler", f"{AUTOSCALER}:9444", "--listen", "%s:%d" % GATEWAY, "--shards", 1,
+            *arguments)
         wait_for("the gateway", lambda: listens(*GATEWAY))
 
     def start_autoscaler(self, *arguments, **options):

@@ -1,8 +1,9 @@
-#include "controller/base64.h"
+#include "common/base/base64.h"
 
+#include <algorithm>
 #include <cstdint>
 
-namespace pilotlight::controller {
+namespace pilotlight {
 namespace {
 
 constexpr std::string_view kAlphabet =
@@ -51,4 +52,14 @@ std::optional<std::string> from_base64(std::string_view text) {
   return out;
 }
 
-}  // namespace pilotlight::controller
+std::optional<std::string> from_base64url(std::string_view text) {
+  if (text.find_first_of("+/=") != std::string_view::npos) return std::nullopt;
+  std::string standard(text);
+  std::replace(standard.begin(), standard.end(), '-', '+');
+  std::replace(standard.begin(), standard.end(), '_', '/');
+  if (standard.size() % 4 == 1) return std::nullopt;
+  standard.append((4 - standard.size() % 4) % 4, '=');
+  return from_base64(standard);
+}
+
+}  // namespace pilotlight

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace pilotlight::controller {
+namespace pilotlight {
 
 /// Base64 with the standard alphabet and padding, on one line, as Kubernetes writes bytes in JSON.
 [[nodiscard]] std::string to_base64(std::string_view bytes);
@@ -12,4 +12,7 @@ namespace pilotlight::controller {
 /// None for anything but that.
 [[nodiscard]] std::optional<std::string> from_base64(std::string_view text);
 
-}  // namespace pilotlight::controller
+/// The alphabet and the missing padding of JSON Web Tokens (base64url); none for anything else.
+[[nodiscard]] std::optional<std::string> from_base64url(std::string_view text);
+
+}  // namespace pilotlight

@@ -1,0 +1,270 @@
+"""Who may speak on the wire, with real tokens, a real certificate and a real API server."""
+import base64
+import json
+import os
+import ssl
+import subprocess
+import uuid
+
+import pytest
+import yaml
+
+from harness import BIN, ROOT, wait_for
+from http1 import ask_now
+from queue_proxy import free_port
+from wire import (ACTIVATOR, ERROR, WELCOME, WirePeer, error_of, hello, poke, ready)
+from world import AUTOSCALER, INJECT, RUN, World, deployment, kubeconfig
+
+SYSTEM = "pilotlight-system"
+WIRE = (AUTOSCALER, 9444)
+CONFIG = RUN / "admin.kubeconfig"
+UNAUTHORIZED, REPLACED, TRY_AGAIN = 2, 5, 8
+
+
+def kubectl(*arguments, text=None):
+    done = subprocess.run(["kubectl", "--kubeconfig", str(CONFIG), *map(str, arguments)],
+                          input=text, text=True, capture_output=True, timeout=60)
+    assert done.returncode == 0, f"{arguments}: {done.stderr}"
+    return done.stdout
+
+
+def data_of(kind, name):
+    return json.loads(kubectl("-n", SYSTEM, "get", kind, name, "-o", "json")).get("data") or {}
+
+
+class Mount:
+    """What a kubelet makes of the Secret with the wire's certificate: links through `..data`."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        folder.mkdir()
+        self.version = 0
+        self.renew()
+        for name in ("tls.crt", "tls.key"):
+            (folder / name).symlink_to(f"..data/{name}")
+
+    def renew(self):
+        self.version += 1
+        fresh = self.folder / f"..{self.version}"
+        fresh.mkdir()
+        for name, value in data_of("secret", "pilotlight-wire-tls").items():
+            (fresh / name).write_bytes(base64.b64decode(value))
+        (self.folder / "..tmp").symlink_to(fresh.name)
+        os.rename(self.folder / "..tmp", self.folder / "..data")
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """The accounts and objects of deploy/base, and a controller that fills them."""
+    kubectl("apply", "-f", ROOT / "deploy/base/namespace.yaml")
+    for file in ("rbac", "services", "controller", "autoscaler", "activator"):
+        for document in yaml.safe_load_all((ROOT / f"deploy/base/{file}.yaml").read_text()):
+            if document["kind"] == "Deployment":
+                continue
+            where = [] if document["kind"].startswith("Cluster") else ["-n", SYSTEM]
+            kubectl(*where, "apply", "-f", "-", text=json.dumps(document))
+    folder = tmp_path_factory.mktemp("controller")
+    config = account_config(folder / "controller.kubeconfig", "pilotlight-controller")
+    admin = free_port()
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [str(BIN / "pilotlight-controller"), "--kubeconfig", str(config), "--hooks",
+             f"127.0.0.1:{free_port()}", "--admin", f"127.0.0.1:{admin}"], stderr=log)
+    wait_for("the wire's certificate", lambda: data_of("secret", "pilotlight-wire-tls"), every=0.2)
+    wait_for("the CA", lambda: data_of("configmap", "pilotlight-ca"), every=0.2)
+    yield
+    process.terminate()
+    assert process.wait(20) == 0
+    kubectl("delete", "namespace", SYSTEM, "--wait=false")
+
+
+def account_config(path, account):
+    """A kubeconfig for one of our service accounts, with no more rights than deploy/ gives it."""
+    document = yaml.safe_load(kubeconfig(path).read_text())
+    token = kubectl("-n", SYSTEM, "create", "token", account).strip()
+    document["users"][0]["user"] = {"token": token}
+    path.write_text(yaml.safe_dump(document))
+    return path
+
+
+class WireWorld(World):
+    """Its autoscaler asks for tokens, and its sidecars and activator have them."""
+
+    def __init__(self, folder, space):
+        super().__init__(folder, space, kubeconfig(folder / "plain.kubeconfig"))
+        self.ca = data_of("configmap", "pilotlight-ca")["ca.crt"]
+        (folder / "ca.crt").write_text(self.ca)
+        self.mount = Mount(folder / "wire-tls")
+        self.kubelet.environment = self.sidecar_environment
+
+    def start_autoscaler(self):
+        super().start_autoscaler(
+            "--kubeconfig", account_config(self.folder / "scaler.kubeconfig",
+                                           "pilotlight-autoscaler"),
+            "--wire-tls", self.mount.folder, "--authenticate", "review", "--namespace", SYSTEM)
+
+    def start_activator(self):
+        token = kubectl("-n", SYSTEM, "create", "token", "pilotlight-activator", "--audience",
+                        "pilotlight").strip()
+        (self.folder / "activator.token").write_text(token)
+        super().start_activator("--autoscaler-ca", self.folder / "ca.crt", "--token-file",
+                                self.folder / "activator.token")
+
+    def token(self, pod, audience="pilotlight"):
+        """Of the pod's account, bound to the pod, as a kubelet asks for it."""
+        made = self.core.create_namespaced_service_account_token("default", self.space, {"spec": {
+            "audiences": [audience] if audience else [], "boundObjectRef": {
+                "kind": "Pod", "apiVersion": "v1", "name": pod.metadata.name,
+                "uid": pod.metadata.uid}}})
+        return made.status.token
+
+    def sidecar_environment(self, pod):
+        file = self.folder / f"{pod.metadata.uid}.token"
+        file.write_text(self.token(pod))
+        return {"PILOTLIGHT_AUTOSCALER_CA": self.ca, "PILOTLIGHT_TOKEN_FILE": str(file)}
+
+    def deploy(self, name, **options):
+        """With what the webhook adds to the template."""
+        made = deployment(name, **options)
+        made["spec"]["template"]["metadata"]["labels"] = {
+            **made["spec"]["template"]["metadata"]["labels"],
+            "serving.knative.dev/revision": name}
+        self.apps.create_namespaced_deployment(self.space, made)
+
+    def pod(self, name, revision, address):
+        """One that no kubelet runs: what is said for it, a test says."""
+        made = self.core.create_namespaced_pod(self.space, {
+            "metadata": {"name": name, "labels": {
+                INJECT: "true", "serving.knative.dev/revision": revision, "played": "true"}},
+            "spec": {"containers": [{"name": "app", "image": "echo"}]}})
+        self.core.patch_namespaced_pod_status(name, self.space, {"status": {
+            "podIP": address, "podIPs": [{"ip": address}]}})
+        return made
+
+    def refused(self, reason):
+        lines = ask_now((AUTOSCALER, 9090), AUTOSCALER, "/metrics", 10).body.decode().splitlines()
+        start = 'pilotlight_wire_refused_total{reason="%s"} ' % reason
+        return float(next(line for line in lines if line.startswith(start)).split()[-1])
+
+    def revision(self, name):
+        """What the autoscaler has made of a revision so far."""
+        seen = next(one for one in self.page(AUTOSCALER)["revisions"]
+                    if one.get("revision") == name and one.get("namespace") == self.space)
+        return {key: seen.get(key) for key in ("desired", "ready", "decisions", "wakes")}
+
+
+@pytest.fixture
+def world(request, tmp_path, installed):
+    made = WireWorld(tmp_path, f"w-{uuid.uuid4().hex[:8]}")
+    try:
+        yield made
+        if getattr(request.node, "failed", False):
+            print(made.story())
+    finally:
+        made.stop()
+
+
+@pytest.fixture
+def stage(world):
+    """A revision asleep, and two pods of it that nobody runs."""
+    world.start_autoscaler()
+    world.deploy("echo")
+    world.deploy("other")
+    world.kubelet.ignored = "played"
+    world.mine = world.pod("mine", "echo", "10.89.250.1")
+    world.theirs = world.pod("theirs", "echo", "10.89.250.2")
+    wait_for("the revision", lambda: any(one.get("revision") == "echo" and
+                                         one.get("namespace") == world.space
+                                         for one in world.page(AUTOSCALER)["revisions"]))
+    return world
+
+
+def say(world, token, *frames, **changes):
+    told = {"space": world.space, "revision": "echo", "replica": "mine",
+            "address": "10.89.250.1:8012", "epoch": 7, "token": token, **changes}
+    peer = WirePeer(WIRE, world.ca)
+    return peer.say(hello(**told), *frames).hear()
+
+
+def refused_and_unheard(world, reason, code, token, *frames, **changes):
+    """Says HELLO and, at once behind it, what would change a decision if it were believed."""
+    before, count = world.revision("echo"), world.refused(reason)
+    frames = frames or (ready(changes.get("epoch", 7)),)
+    kind, payload = say(world, token, *frames, **changes)
+    assert kind == ERROR, (kind, payload)
+    assert error_of(payload)[0] == code, error_of(payload)
+    assert world.refused(reason) == count + 1
+    assert world.revision("echo") == before
+    return error_of(payload)[1]
+
+
+def test_a_forged_sidecar_is_refused_counted_and_changes_no_decision(stage):
+    good = stage.token(stage.mine)
+    refused_and_unheard(stage, "token", UNAUTHORIZED, "")
+    refused_and_unheard(stage, "token", UNAUTHORIZED, good[:-8] + "AAAAAAAA")
+    refused_and_unheard(stage, "audience", UNAUTHORIZED, stage.token(stage.mine, audience=None))
+    refused_and_unheard(stage, "pod", UNAUTHORIZED, good, replica="theirs",
+                        address="10.89.250.2:8012")
+    refused_and_unheard(stage, "pod", UNAUTHORIZED, good, space=SYSTEM)
+    refused_and_unheard(stage, "pod", UNAUTHORIZED, good, address="10.89.250.2:8012")
+    refused_and_unheard(stage, "revision", UNAUTHORIZED, good, revision="other")
+    unbound = kubectl("-n", stage.space, "create", "token", "default", "--audience",
+                      "pilotlight").strip()
+    refused_and_unheard(stage, "pod", UNAUTHORIZED, unbound)
+
+
+def test_a_sidecars_token_makes_no_activator(stage):
+    refused_and_unheard(stage, "role", UNAUTHORIZED, stage.token(stage.mine),
+                        poke(stage.space, "echo"), role=ACTIVATOR, space="", revision="")
+    assert stage.replicas("echo") == 0
+
+
+def test_an_older_process_of_a_pod_is_refused(stage):
+    token = stage.token(stage.mine)
+    kind, _ = say(stage, token, epoch=20)
+    assert kind == WELCOME
+    refused_and_unheard(stage, "epoch", REPLACED, token, epoch=19)
+    kind, _ = say(stage, token, epoch=21)
+    assert kind == WELCOME
+
+
+def test_the_token_of_a_deleted_pod_speaks_for_nobody(stage):
+    token = stage.token(stage.mine)
+    assert say(stage, token)[0] == WELCOME  # and is remembered as good
+    stage.core.delete_namespaced_pod("mine", stage.space, grace_period_seconds=0)
+    stage.pod("mine", "echo", "10.89.250.1")  # a new one takes its name
+    def refused():
+        kind, payload = say(stage, token, epoch=30)
+        return kind == ERROR and error_of(payload)[0] in (UNAUTHORIZED, TRY_AGAIN)
+    wait_for("the news of it", refused, every=0.2)
+
+
+def test_plain_bytes_and_other_authorities_come_to_nothing(stage):
+    before = stage.refused("tls")
+    kind, _ = WirePeer(WIRE).say(hello(space=stage.space, revision="echo", replica="mine")).hear()
+    assert kind is None or kind not in (WELCOME, ERROR)
+    wait_for("its count", lambda: stage.refused("tls") == before + 1)
+    with pytest.raises(ssl.SSLCertVerificationError):
+        WirePeer(WIRE, (RUN / "pki/ca.crt").read_text())
+
+
+def test_real_programs_speak_over_tls_and_go_on_through_a_new_certificate(world):
+    world.start()
+    world.deploy("echo")
+    world.routed("echo")
+    assert world.ask("echo").status == 200
+    wait_for("the sidecar", lambda: world.revision("echo")["ready"] == 1)
+    first = WirePeer(WIRE, world.ca).certificate
+
+    kubectl("-n", SYSTEM, "patch", "secret", "pilotlight-wire-tls", "--type=merge", "-p",
+            '{"data": {"tls.crt": "", "tls.key": ""}}')
+    wait_for("another certificate",
+             lambda: data_of("secret", "pilotlight-wire-tls").get("tls.crt"), every=0.1)
+    world.mount.renew()
+    wait_for("it on the wire", lambda: WirePeer(WIRE, world.ca).certificate != first, every=0.1)
+    assert world.revision("echo")["ready"] == 1
+    assert world.page(AUTOSCALER)["activators"] == 1
+    world.wait_replicas("echo", 0)
+    assert world.ask("echo").status == 200, "a sidecar that has never met the first one"
+    assert not [line for line in world.autoscaler.text().splitlines() if " refused" in line
+                and "why=tls" not in line]

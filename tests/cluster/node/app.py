@@ -1,0 +1,97 @@
+"""An app on the node, as a user would have it, and requests to its Service."""
+import json
+import os
+import socket
+import subprocess
+import uuid
+
+import yaml
+
+import demo
+from load import Load
+
+
+class App:
+    """examples/kubernetes/echo.yaml in a namespace of its own, with these scaling annotations."""
+
+    def __init__(self, **annotations):
+        self.space = f"n-{uuid.uuid4().hex[:8]}"
+        demo.kubectl("create", "namespace", self.space)
+        deployment, service = yaml.safe_load_all(demo.MANIFEST.read_text())
+        deployment["metadata"]["annotations"].update(
+            {"autoscaling.knative.dev/window": "6s", **{
+                f"autoscaling.knative.dev/{name.replace('_', '-')}": str(value)
+                for name, value in annotations.items()}})
+        self.kubectl("apply", "-f", "-", text=json.dumps(deployment))
+        self.kubectl("apply", "-f", "-", text=json.dumps(service))
+        self.address = (self._taken()["spec"]["clusterIP"], 80)
+        demo.wait_for("a node that knows where the Service leads", self._connects)
+
+    def kubectl(self, *arguments, **options):
+        return demo.kubectl("-n", self.space, *arguments, **options)
+
+    def read(self, kind, name=None):
+        return demo.read(kind, name, self.space)
+
+    def _taken(self):
+        def taken():
+            service = self.read("service", "echo")
+            slices = self.read("endpointslices")["items"]
+            ours = [one for one in slices if one["metadata"]["name"] == "echo-pilotlight"]
+            return ours and "selector" not in service["spec"] and len(slices) == 2 and service
+        # The other one is of the private Service, which selects the pods.
+        return demo.wait_for("a Service that leads to the activators", taken)
+
+    def _connects(self):
+        with socket.socket() as probe:
+            return probe.connect_ex(self.address) == 0
+
+    def replicas(self):
+        """Wanted and ready."""
+        found = self.read("deployment", "echo")
+        return found["spec"]["replicas"], found["status"].get("readyReplicas", 0)
+
+    def pods(self):
+        return [one["metadata"]["name"] for one in self.read("pods")["items"]
+                if "deletionTimestamp" not in one["metadata"]]
+
+    def ready(self, count):
+        return self.replicas()[1] >= count
+
+    def asleep(self):
+        return self.replicas() == (0, 0) and not self.read("pods")["items"]
+
+    def load(self, clients, path="/?sleep=200", pause=0.1):
+        """From the coroutine of a test; 0.3 s a request and client."""
+        return Load(self.address, "any.host", path, clients, pause=pause)
+
+    def delete(self):
+        demo.kubectl("delete", "namespace", self.space, "--wait=false")
+
+
+def process_ids(program):
+    """Of one of our programs, in whatever pods they run."""
+    found = subprocess.run(["pgrep", "-x", "-f", f"/{program}( .*)?"], capture_output=True,
+                           text=True)
+    return [int(pid) for pid in found.stdout.split()]
+
+
+def leading_autoscaler():
+    """The process that decides, once its pod is ready; None while there is none."""
+    lease = demo.read("leases", space=demo.SYSTEM)["items"]
+    holders = {one["metadata"]["name"]: one["spec"].get("holderIdentity", "") for one in lease}
+    holder = holders.get("pilotlight-autoscaler", "")
+    tasks = subprocess.run(["ctr", "-a", os.environ["KRUN"] + "/containerd.sock", "-n", "k8s.io",
+                            "tasks", "list"], check=True, capture_output=True, text=True).stdout
+    running = {line.split()[0]: int(line.split()[1]) for line in tasks.splitlines()[1:]}
+    for pod in demo.read("pods", space=demo.SYSTEM)["items"]:
+        status = pod["status"]
+        ours = pod["metadata"]["labels"].get("app.kubernetes.io/name") == "pilotlight-autoscaler"
+        if not ours or not all(one["ready"] for one in status.get("containerStatuses", [])):
+            continue
+        if holder and status.get("podIP") != holder.rpartition(":")[0]:
+            continue
+        container = status["containerStatuses"][0]["containerID"].rpartition("/")[2]
+        if container in running:
+            return running[container]
+    return None

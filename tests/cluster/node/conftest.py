@@ -1,0 +1,42 @@
+"""Run by tests/cluster/run_node.sh inside the network of a real node, on which pilotlight is installed
+once for all tests, with two activators."""
+import os
+import pathlib
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+sys.path[:0] = [str(ROOT / "tests/integration"), str(ROOT / "examples/kubernetes")]
+
+from app import App  # noqa: E402
+import demo  # noqa: E402
+
+
+@pytest.fixture(scope="session", autouse=True)
+def installed():
+    demo.load_images(pathlib.Path(os.environ["PILOTLIGHT_IMAGES"]),
+                     os.environ["KRUN"] + "/containerd.sock")
+    demo.install()
+    demo.kubectl("-n", demo.SYSTEM, "scale", "deployment/pilotlight-activator", "--replicas=2")
+    demo.kubectl("-n", demo.SYSTEM, "rollout", "status", "deployment/pilotlight-activator",
+                 "--timeout=60s")
+
+
+@pytest.fixture
+def app(request):
+    """An echo app behind a Service, asleep; what the cluster knew of it when the test failed."""
+    made = App(**getattr(request, "param", {}))
+    try:
+        yield made
+        if getattr(request.node, "failed", False):
+            demo.show_trouble(made.space)
+    finally:
+        made.delete()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    if call.when == "call" and outcome.get_result().failed:
+        item.failed = True

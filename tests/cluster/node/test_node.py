@@ -1,0 +1,150 @@
+"""A real node under load while everything that may happen to it happens: no request is lost."""
+import asyncio
+import os
+import pathlib
+import signal
+
+import pytest
+
+import demo
+from app import leading_autoscaler, process_ids
+from http1 import ask
+from load import in_thread, wait_for
+
+ROUNDS = int(os.environ.get("PILOTLIGHT_NODE_ROUNDS", 10))
+
+
+def check(account, least):
+    assert account.lost == 0, (account.lost, account.total, account.failures[:10])
+    assert account.total >= least, account.total
+    assert account.most_at_once <= 4, "the limit is exact"
+
+
+async def until_awake(app, count):
+    await wait_for(f"{count} ready replicas", lambda: app.ready(count), seconds=120)
+
+
+@pytest.mark.parametrize("app", [{"max_scale": 5}], indirect=True)
+def test_a_hundred_a_second_from_zero_to_five_and_back(app):
+    async def one_round():
+        load = app.load(clients=30)  # of 0.3 s each: 100 a second, 20 at once
+        await until_awake(app, 5)
+        await asyncio.sleep(3)
+        account = await load.stop()
+        check(account, 300)
+        trickle = app.load(clients=1)  # replicas go while requests come
+        await wait_for("one replica", lambda: app.replicas()[0] == 1, seconds=120)
+        check(await trickle.stop(), 5)
+
+    for number in range(ROUNDS):
+        asyncio.run(one_round())
+        demo.wait_for("sleep", app.asleep, seconds=120)
+        print(f"round {number + 1} of {ROUNDS}", flush=True)
+
+
+@pytest.mark.parametrize("app", [{"min_scale": 2}], indirect=True)
+def test_a_rolling_update_of_the_deployment(app):
+    async def run():
+        await until_awake(app, 2)
+        load = app.load(clients=12)
+        await asyncio.sleep(2)
+        before = set(app.pods())
+        for version in range(3):
+            await in_thread(lambda v=version: app.kubectl(
+                "set", "env", "deployment/echo", f"VERSION={v}"))
+            await in_thread(lambda: app.kubectl("rollout", "status", "deployment/echo",
+                                                "--timeout=120s"))
+        await asyncio.sleep(2)
+        check(await load.stop(), 100)
+        assert not before & set(app.pods())
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("app", [{"min_scale": 2}], indirect=True)
+def test_deleted_pods(app):
+    async def run():
+        await until_awake(app, 2)
+        load = app.load(clients=8)
+        await asyncio.sleep(1)
+        for _ in range(5):
+            victim = app.pods()[0]
+            await in_thread(lambda v=victim: app.kubectl("delete", "pod", v))
+            await until_awake(app, 2)
+        check(await load.stop(), 100)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("app", [{"min_scale": 2}], indirect=True)
+def test_deleted_pods_with_long_requests_in_flight(app):
+    async def run():
+        await until_awake(app, 2)
+        long = [asyncio.create_task(ask(app.address, "any.host", "/?sleep=20000"))
+                for _ in range(6)]
+        await asyncio.sleep(1)
+        load = app.load(clients=2)
+        for victim in app.pods():
+            await in_thread(lambda v=victim: app.kubectl("delete", "pod", v, "--wait=false"))
+        answers = await asyncio.gather(*long)
+        assert [answer.status for answer in answers] == [200] * 6
+        await until_awake(app, 2)
+        check(await load.stop(), 10)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("app", [{"min_scale": 2}], indirect=True)
+def test_activators_restart_one_after_the_other(app):
+    async def run():
+        await until_awake(app, 2)
+        load = app.load(clients=12)
+        await asyncio.sleep(2)
+        before = set(process_ids("pilotlight-activator"))
+        assert len(before) == 2
+        await in_thread(lambda: demo.kubectl("-n", demo.SYSTEM, "rollout", "restart",
+                                             "deployment/pilotlight-activator"))
+        await in_thread(lambda: demo.kubectl("-n", demo.SYSTEM, "rollout", "status",
+                                             "deployment/pilotlight-activator", "--timeout=180s",
+                                             seconds=200))
+        await wait_for("the end of the old ones",
+                       lambda: not before & set(process_ids("pilotlight-activator")), seconds=90)
+        await asyncio.sleep(2)
+        check(await load.stop(), 200)
+
+    asyncio.run(run())
+
+
+def test_a_kubelet_that_stands_still(app):
+    kubelet = int((pathlib.Path(os.environ["KRUN"]) / "pid/kubelet").read_text())
+
+    async def run():
+        load = app.load(clients=6)
+        await until_awake(app, 1)
+        await asyncio.sleep(2)
+        os.kill(kubelet, signal.SIGSTOP)
+        try:
+            await asyncio.sleep(15)  # less than what makes the node count as lost
+        finally:
+            os.kill(kubelet, signal.SIGCONT)
+        await asyncio.sleep(10)
+        check(await load.stop(), 200)
+
+    asyncio.run(run())
+    demo.wait_for("sleep", app.asleep, seconds=120)
+
+
+@pytest.mark.parametrize("after_ms", [0, 5, 50])
+def test_an_autoscaler_that_is_killed_in_the_middle_of_a_wake(app, after_ms):
+    # One that is killed often waits to be started again: kubelets back off.
+    pid = demo.wait_for("a leading autoscaler", leading_autoscaler, seconds=120)
+
+    async def run():
+        wake = asyncio.create_task(ask(app.address, "any.host", "/hello"))
+        await asyncio.sleep(after_ms / 1000)
+        os.kill(pid, signal.SIGKILL)
+        answer = await wake
+        assert answer.status == 200, answer.body
+
+    asyncio.run(run())
+    demo.wait_for("sleep", app.asleep, seconds=120)
