@@ -129,13 +129,18 @@ class Account:
     """A service account of ours, with a token as its pod would have one."""
 
     def __init__(self, api_client, folder, name):
-        made = client.CoreV1Api(api_client).create_namespaced_service_account_token(
-            name, SYSTEM, {"spec": {"expirationSeconds": 3600}})
-        self.kubeconfig = kubeconfig(folder / f"{name}.kubeconfig", token=made.status.token)
+        self.name, self.core = name, client.CoreV1Api(api_client)
+        token = self.token()
+        self.kubeconfig = kubeconfig(folder / f"{name}.kubeconfig", token=token)
         self.reviews = client.AuthorizationV1Api(
             config.new_client_from_config(str(self.kubeconfig)))
-        self.headers = {"Authorization": f"Bearer {made.status.token}"}
+        self.headers = {"Authorization": f"Bearer {token}"}
         self.pool = urllib3.PoolManager(ca_certs=str(RUN / "pki/ca.crt"), retries=False)
+
+    def token(self, *audiences):
+        made = self.core.create_namespaced_service_account_token(
+            self.name, SYSTEM, {"spec": {"expirationSeconds": 3600, "audiences": audiences}})
+        return made.status.token
 
     def may(self, asked):
         resource, _, subresource = asked.resource.partition("/")

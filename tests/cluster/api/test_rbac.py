@@ -8,7 +8,7 @@ import uuid
 
 import pytest
 import yaml
-from kubernetes import config
+from kubernetes import client, config
 
 from harness import ROOT, wait_for
 from http1 import ask_now
@@ -16,6 +16,7 @@ from rights import AUDIT_LOG, SYSTEM, Account, asked_since, rights, without
 from test_controller import (ACTIVATORS, CONFIG, addresses, apply, get, installation, kubectl,
                              slices)
 from test_doors import DirectKubelet, activator, deployment, lead, port_of, service
+from test_wire import Mount, data_of, pod_token
 from world import AUTOSCALER, Program, listens
 
 SPACE = f"rights-{uuid.uuid4().hex[:8]}"
@@ -24,7 +25,6 @@ PROGRAMS = ["pilotlight-activator", "pilotlight-autoscaler", "pilotlight-control
 PENDING = {f"pilotlight-autoscaler {what}" for what in (
     "patch pods",  # the cost of deleting a pod
     "list horizontalpodautoscalers.autoscaling", "watch horizontalpodautoscalers.autoscaling",
-    "create tokenreviews.authentication.k8s.io",  # who speaks on the wire
     "create leases.coordination.k8s.io",  # election
     "list leases.coordination.k8s.io pilotlight-autoscaler",
     "watch leases.coordination.k8s.io pilotlight-autoscaler",
@@ -32,8 +32,8 @@ PENDING = {f"pilotlight-autoscaler {what}" for what in (
 USED = [right for right in rights() if str(right) not in PENDING]
 
 
-def as_deployed(name, **own):
-    """The arguments that deploy/base gives a program, some of them replaced by what it has here."""
+def as_deployed(name, own):
+    """The arguments that deploy/base gives a program, but for those that are others here."""
     documents = yaml.safe_load_all((ROOT / f"deploy/base/{name}.yaml").read_text())
     pod, = (one["spec"]["template"]["spec"] for one in documents if one["kind"] == "Deployment")
     flags = dict(each.removeprefix("--").split("=", 1) for each in pod["containers"][0]["args"])
@@ -78,15 +78,35 @@ class Session:
             self.accounts[name] = Account(self.api, self.folder, name)
         return self.accounts[name].kubeconfig
 
+    def certificate(self):
+        """The autoscaler's, as a kubelet mounts it."""
+        wait_for("the wire's certificate", lambda: data_of("secret", "pilotlight-wire-tls"))
+        return Mount(self.folder / "wire-tls").folder
+
+    def wire_arguments(self):
+        """What an activator is told of the wire."""
+        ca, token = self.folder / "ca.crt", self.folder / "activator.token"
+        ca.write_text(wait_for("the CA", lambda: data_of("configmap", "pilotlight-ca"))["ca.crt"])
+        token.write_text(self.accounts["pilotlight-activator"].token("pilotlight"))
+        return "--autoscaler-ca", ca, "--token-file", token
+
+    def sidecar_environment(self, pod):
+        token = self.folder / f"{pod.metadata.uid}.token"
+        token.write_text(pod_token(client.CoreV1Api(self.api), pod))
+        return {"PILOTLIGHT_AUTOSCALER_CA": (self.folder / "ca.crt").read_text(),
+                "PILOTLIGHT_TOKEN_FILE": str(token)}
+
     def run(self, controller):
         kubectl("create", "namespace", SPACE)
         kubelet = DirectKubelet(self.api, SPACE, self.folder)
         try:
+            kubelet.environment = self.sidecar_environment
             self.programs = [Program(self.folder, "pilotlight-autoscaler", *as_deployed(
-                "autoscaler", kubeconfig=self.access("pilotlight-autoscaler"),
-                address=AUTOSCALER))]
+                "autoscaler", {"kubeconfig": self.access("pilotlight-autoscaler"),
+                               "address": AUTOSCALER, "wire-tls": self.certificate()}))]
+            access = self.access("pilotlight-activator")
             self.programs += [
-                activator(self.folder, number, access=self.access("pilotlight-activator"))
+                activator(self.folder, number, access=access, arguments=self.wire_arguments())
                 for number in range(len(ACTIVATORS))]
             wait_for("the programs", lambda: listens(AUTOSCALER, 9444) and all(
                 listens(address, 8012) for address in ACTIVATORS))
