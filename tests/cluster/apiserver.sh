@@ -20,4 +20,6 @@ exec kube-apiserver --etcd-servers http://127.0.0.1:2379 \
   --requestheader-extra-headers-prefix X-Remote-Extra- \
   --proxy-client-cert-file "$pki/front-proxy-client.crt" \
   --proxy-client-key-file "$pki/front-proxy-client.key" --enable-aggregator-routing=true \
+  --audit-policy-file "$KRUN/audit.yaml" --audit-log-path "$KRUN/log/audit.log" \
+  --audit-log-maxbackup 1 \
   --event-ttl 30m --profiling=false

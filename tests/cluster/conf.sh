@@ -1,10 +1,19 @@
 #!/bin/bash
-# conf.sh: the node's configuration files, into $KRUN.
+# conf.sh: the configuration files of the API server's audit and of the node, into $KRUN.
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 mkdir -p "$KRUN/cni" "$KVAR"
 pki=$KRUN/pki
 echo "nameserver $NODE_IP" >"$KRUN/resolv.conf"
+# What our own programs ask for, and whether they may: tests/cluster/api/test_rbac.py reads it.
+cat >"$KRUN/audit.yaml" <<TEXT
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+  - {level: Metadata, userGroups: ["system:serviceaccounts:pilotlight-system"]}
+  - {level: None}
+TEXT
 cat >"$KRUN/containerd.toml" <<TEXT
 version = 2
 root = "$KVAR/containerd"

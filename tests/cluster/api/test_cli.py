@@ -136,7 +136,7 @@ def test_people_see_a_cluster_through_its_api(world, installed):
 
     wait_for("the wake in the log", lambda: "cold_start" in world.autoscaler.text(), every=0.1)
     told = installed.run("explain", "echo").stdout
-    assert "woke" in told or "wake" in told, told
+    assert "poke" in told and "cold start" in told, told
     assert "0 -> 1" in told, told
     lines = installed.run("explain", f"{world.space}/echo", "-o", "json").stdout.splitlines()
     assert {json.loads(line)["service"] for line in lines} == {"echo"}

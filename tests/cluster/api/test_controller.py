@@ -1,4 +1,5 @@
 """The controller against a real API server and its endpoint controllers; no pod runs."""
+import contextlib
 import json
 import os
 import pathlib
@@ -74,12 +75,14 @@ class Activators:
             each.close()
 
 
-@pytest.fixture(scope="module")
-def installed():
-    """deploy/base, with its webhooks turned to a controller that runs here, as a process."""
+@contextlib.contextmanager
+def installation(access=lambda account: CONFIG):
+    """deploy/base, with its webhooks turned to a controller that runs here, as a process.
+
+    access: the kubeconfig with which the program of that service account may speak."""
     # The namespace first: nothing else could be tried in it.
     kubectl("apply", "-f", ROOT / "deploy/base/namespace.yaml")
-    for file in ("rbac", "services", "controller"):
+    for file in ("rbac", "services", "activator", "autoscaler", "controller"):
         documents = yaml.safe_load_all((ROOT / f"deploy/base/{file}.yaml").read_text())
         for document in documents:
             if document["kind"] != "Deployment":
@@ -97,13 +100,25 @@ def installed():
                    "kubernetes.io/service-name": "pilotlight-activator"}},
                "addressType": "IPv4", "ports": [{"name": "http", "port": 8012}],
                "endpoints": [{"addresses": [address], "conditions": {"ready": True}}]}, SYSTEM)
-    command = [str(BIN / "pilotlight-controller"), "--kubeconfig", str(CONFIG), "--hooks",
-               f"0.0.0.0:{hooks}", "--admin", f"127.0.0.1:{admin}", "--host", NODE]
-    controller = Controller(command, admin)
-    yield controller
-    controller.end()
-    kubectl("delete", "mutatingwebhookconfiguration,validatingwebhookconfiguration", "pilotlight")
-    kubectl("delete", "namespace", SYSTEM, "--wait=false")
+    command = [str(BIN / "pilotlight-controller"), "--kubeconfig",
+               str(access("pilotlight-controller")), "--hooks", f"0.0.0.0:{hooks}", "--admin",
+               f"127.0.0.1:{admin}", "--host", NODE]
+    try:
+        controller = Controller(command, admin)
+        try:
+            yield controller
+        finally:
+            controller.end()
+    finally:
+        kubectl("delete", "mutatingwebhookconfiguration,validatingwebhookconfiguration",
+                "pilotlight")
+        kubectl("delete", "namespace", SYSTEM)
+
+
+@pytest.fixture(scope="module")
+def installed():
+    with installation() as controller:
+        yield controller
 
 
 class Controller:
@@ -115,7 +130,11 @@ class Controller:
 
     def start(self):
         self.process = subprocess.Popen(self.command)
-        wait_for("a ready controller", lambda: ready(self.admin))
+        try:
+            wait_for("a ready controller", lambda: ready(self.admin))
+        except AssertionError:
+            self.kill()
+            raise
 
     def kill(self):
         self.process.kill()

@@ -106,10 +106,10 @@ def service(name="flower"):
                      "ports": [{"name": "web", "port": 80, "targetPort": APP_PORT}]}}
 
 
-def activator(folder, number, again=""):
-    made = Program(folder, "pilotlight-activator", "--kubeconfig", CONFIG, "--address",
+def activator(folder, number, again="", access=CONFIG, arguments=()):
+    made = Program(folder, "pilotlight-activator", "--kubeconfig", access, "--address",
                    f"127.0.0.{20 + number}", "--autoscaler", f"{AUTOSCALER}:9444", "--listen",
-                   f"{ACTIVATORS[number]}:8012", "--shards", 2, "--lame-duck", "3s",
+                   f"{ACTIVATORS[number]}:8012", "--shards", 2, "--lame-duck", "3s", *arguments,
                    env={"POD_NAME": f"activator-{number}{again}"})
     made.folder = folder
     return made

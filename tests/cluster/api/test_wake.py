@@ -2,6 +2,7 @@
 import base64
 import concurrent.futures
 import json
+import time
 
 import pytest
 import yaml
@@ -56,6 +57,7 @@ def test_at_rest_the_api_is_not_asked(world, proxy):
     world.start()
     world.deploy("echo")
     world.routed("echo")
+    wait_for("the last of its watches", lambda: proxy.requests[-1].at < time.monotonic() - 1)
     before = len(proxy.requests)
     try:
         wait_for("ten seconds without a request", lambda: len(proxy.requests) > before, seconds=10)

@@ -80,11 +80,17 @@ def installed(tmp_path_factory):
 
 def account_config(path, account):
     """A kubeconfig for one of our service accounts, with no more rights than deploy/ gives it."""
-    document = yaml.safe_load(kubeconfig(path).read_text())
-    token = kubectl("-n", SYSTEM, "create", "token", account).strip()
-    document["users"][0]["user"] = {"token": token}
-    path.write_text(yaml.safe_dump(document))
-    return path
+    return kubeconfig(path, token=kubectl("-n", SYSTEM, "create", "token", account).strip())
+
+
+def pod_token(core, pod, audience="pilotlight"):
+    """Of the pod's account, bound to the pod, as a kubelet asks for it."""
+    space = pod.metadata.namespace
+    made = core.create_namespaced_service_account_token("default", space, {"spec": {
+        "audiences": [audience] if audience else [], "boundObjectRef": {
+            "kind": "Pod", "apiVersion": "v1", "name": pod.metadata.name,
+            "uid": pod.metadata.uid}}})
+    return made.status.token
 
 
 class WireWorld(World):
@@ -111,12 +117,7 @@ class WireWorld(World):
                                 self.folder / "activator.token")
 
     def token(self, pod, audience="pilotlight"):
-        """Of the pod's account, bound to the pod, as a kubelet asks for it."""
-        made = self.core.create_namespaced_service_account_token("default", self.space, {"spec": {
-            "audiences": [audience] if audience else [], "boundObjectRef": {
-                "kind": "Pod", "apiVersion": "v1", "name": pod.metadata.name,
-                "uid": pod.metadata.uid}}})
-        return made.status.token
+        return pod_token(self.core, pod, audience)
 
     def sidecar_environment(self, pod):
         file = self.folder / f"{pod.metadata.uid}.token"

@@ -24,15 +24,17 @@ GATEWAY = ("127.0.0.1", 8080)
 INJECT = "pilotlight.dev/inject"
 
 
-def kubeconfig(path, server=API):
-    """Writes one for the cluster's administrator; `server` may be a proxy on the way."""
+def kubeconfig(path, server=API, token=None):
+    """Writes one for who has the token, else for the cluster's administrator; `server` may be a
+    proxy on the way."""
     pki = RUN / "pki"
+    administrator = {"client-certificate": str(pki / "admin.crt"),
+                     "client-key": str(pki / "admin.key")}
     path.write_text(yaml.safe_dump({
         "apiVersion": "v1", "kind": "Config", "current-context": "c",
         "clusters": [{"name": "k", "cluster": {
             "server": server, "certificate-authority": str(pki / "ca.crt")}}],
-        "users": [{"name": "u", "user": {"client-certificate": str(pki / "admin.crt"),
-                                         "client-key": str(pki / "admin.key")}}],
+        "users": [{"name": "u", "user": {"token": token} if token else administrator}],
         "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}]}))
     return path
 

@@ -1,0 +1,165 @@
+"""deploy/base/rbac.yaml gives each program what it asks for and nothing else.
+
+The programs run with the tokens of their own service accounts through all that needs a right. Then
+the API server's audit log says what each was used for, and every right is taken away on its own.
+"""
+import contextlib
+import uuid
+
+import pytest
+import yaml
+from kubernetes import client, config
+
+from harness import ROOT, wait_for
+from http1 import ask_now
+from rights import AUDIT_LOG, SYSTEM, Account, asked_since, rights, without
+from test_controller import (ACTIVATORS, CONFIG, addresses, apply, get, installation, kubectl,
+                             slices)
+from test_doors import DirectKubelet, activator, deployment, lead, port_of, service
+from test_wire import Mount, data_of, pod_token
+from world import AUTOSCALER, Program, listens
+
+SPACE = f"rights-{uuid.uuid4().hex[:8]}"
+PROGRAMS = ["pilotlight-activator", "pilotlight-autoscaler", "pilotlight-controller"]
+# Given to programs that are about to use them. Shrinks only; empty when they do.
+PENDING = {f"pilotlight-autoscaler {what}" for what in (
+    "patch pods",  # the cost of deleting a pod
+    "list horizontalpodautoscalers.autoscaling", "watch horizontalpodautoscalers.autoscaling",
+    "create leases.coordination.k8s.io",  # election
+    "list leases.coordination.k8s.io pilotlight-autoscaler",
+    "watch leases.coordination.k8s.io pilotlight-autoscaler",
+    "update leases.coordination.k8s.io pilotlight-autoscaler")}
+USED = [right for right in rights() if str(right) not in PENDING]
+
+
+def as_deployed(name, own):
+    """The arguments that deploy/base gives a program, but for those that are others here."""
+    documents = yaml.safe_load_all((ROOT / f"deploy/base/{name}.yaml").read_text())
+    pod, = (one["spec"]["template"]["spec"] for one in documents if one["kind"] == "Deployment")
+    flags = dict(each.removeprefix("--").split("=", 1) for each in pod["containers"][0]["args"])
+    return [f"--{flag}={value}".replace("$(POD_NAMESPACE)", SYSTEM)
+            for flag, value in {**flags, **own}.items()]
+
+
+def scenario(controller):
+    """A Service is taken over, wakes, follows its activators, shrinks, and is given back."""
+    apply(service(), SPACE)
+    wait_for("Kubernetes' own slice", lambda: slices(SPACE))
+    apply(deployment(), SPACE)
+    wait_for("the activators behind it", lambda: addresses(SPACE) == sorted(ACTIVATORS))
+    wait_for("no slice of Kubernetes", lambda: len(slices(SPACE)) == 1)
+    assert ask_now((ACTIVATORS[0], port_of(SPACE)), "any.host", "/", 30).status == 200
+    lead(ACTIVATORS[1], ready=False)
+    wait_for("one activator", lambda: addresses(SPACE) == [ACTIVATORS[0]])
+    for count in (2, 1):
+        kubectl("-n", SPACE, "annotate", "--overwrite", "deployment", "iris",
+                f"autoscaling.knative.dev/min-scale={count}")
+        wait_for(f"{count} replicas", lambda n=count: get(
+            "deployment", "iris", SPACE)["status"].get("availableReplicas") == n, every=0.1)
+    controller.settle()
+    kubectl("-n", SPACE, "label", "deployment", "iris", "pilotlight.dev/inject-")
+    wait_for("the selector again", lambda: "selector" in get("service", "flower", SPACE)["spec"])
+    wait_for("no slice of ours", lambda: all("pilotlight" not in one["metadata"]["name"]
+                                             for one in slices(SPACE)))
+    wait_for("the private Service gone", lambda: kubectl(
+        "-n", SPACE, "get", "service", "iris-private", check=False).returncode != 0)
+
+
+class Session:
+    """Runs the scenario once, and says afterwards how it ended and what was asked for."""
+
+    def __init__(self, folder):
+        self.folder, self.accounts, self.programs, self.failure = folder, {}, [], None
+        self.api = config.new_client_from_config(str(CONFIG))
+        self.asked = []
+
+    def access(self, name):
+        if name not in self.accounts:
+            self.accounts[name] = Account(self.api, self.folder, name)
+        return self.accounts[name].kubeconfig
+
+    def certificate(self):
+        """The autoscaler's, as a kubelet mounts it."""
+        wait_for("the wire's certificate", lambda: data_of("secret", "pilotlight-wire-tls"))
+        return Mount(self.folder / "wire-tls").folder
+
+    def wire_arguments(self):
+        """What an activator is told of the wire."""
+        ca, token = self.folder / "ca.crt", self.folder / "activator.token"
+        ca.write_text(wait_for("the CA", lambda: data_of("configmap", "pilotlight-ca"))["ca.crt"])
+        token.write_text(self.accounts["pilotlight-activator"].token("pilotlight"))
+        return "--autoscaler-ca", ca, "--token-file", token
+
+    def sidecar_environment(self, pod):
+        token = self.folder / f"{pod.metadata.uid}.token"
+        token.write_text(pod_token(client.CoreV1Api(self.api), pod))
+        return {"PILOTLIGHT_AUTOSCALER_CA": (self.folder / "ca.crt").read_text(),
+                "PILOTLIGHT_TOKEN_FILE": str(token)}
+
+    def run(self, controller):
+        kubectl("create", "namespace", SPACE)
+        kubelet = DirectKubelet(self.api, SPACE, self.folder)
+        try:
+            kubelet.environment = self.sidecar_environment
+            self.programs = [Program(self.folder, "pilotlight-autoscaler", *as_deployed(
+                "autoscaler", {"kubeconfig": self.access("pilotlight-autoscaler"),
+                               "address": AUTOSCALER, "wire-tls": self.certificate()}))]
+            access = self.access("pilotlight-activator")
+            self.programs += [
+                activator(self.folder, number, access=access, arguments=self.wire_arguments())
+                for number in range(len(ACTIVATORS))]
+            wait_for("the programs", lambda: listens(AUTOSCALER, 9444) and all(
+                listens(address, 8012) for address in ACTIVATORS))
+            scenario(controller)
+        finally:
+            for program in reversed(self.programs):
+                program.stop()
+            kubelet.stop()
+            kubectl("delete", "namespace", SPACE, "--wait=false")
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory):
+    begun = AUDIT_LOG.stat().st_size if AUDIT_LOG.exists() else 0
+    made = Session(tmp_path_factory.mktemp("rights"))
+    with contextlib.ExitStack() as stack:
+        try:
+            made.run(stack.enter_context(installation(made.access)))
+        except Exception as failure:  # what was refused says more: told by the tests
+            made.failure = failure
+        made.asked = asked_since(begun)
+        yield made
+
+
+def test_with_these_rights_everything_works(session):
+    assert session.failure is None, "\n".join(
+        [repr(session.failure), *(program.text()[-2000:] for program in session.programs)])
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_no_program_asks_for_more(session, program):
+    asked = [one for one in session.asked if one.account == program]
+    assert asked
+    assert not {str(one) for one in asked if not one.allowed}
+    # Nor by what Kubernetes allows everybody: another cluster may allow less.
+    given = rights()
+    assert not {str(one) for one in asked if not any(right.allows(one) for right in given)}
+
+
+@pytest.mark.parametrize("right", USED, ids=str)
+def test_a_right_is_used_and_missed_when_it_is_gone(session, right):
+    asked = next((one for one in session.asked if one.allowed and right.allows(one)), None)
+    assert asked, f"nobody asked for it ({session.failure or 'and everything worked'})"
+    session.access(right.account)
+    account = session.accounts[right.account]
+    assert account.may(asked)
+    with without(session.api, right):
+        wait_for(f"the end of: {right}", lambda: not account.may(asked), seconds=10)
+        assert account.send(asked) == 403
+
+
+def test_what_is_pending_is_given_and_not_used_yet(session):
+    given = {str(right): right for right in rights()}
+    assert PENDING <= given.keys()
+    used = {name for name in PENDING if any(given[name].allows(one) for one in session.asked)}
+    assert not used, "these are no longer pending"
