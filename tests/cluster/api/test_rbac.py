@@ -21,15 +21,6 @@ from world import AUTOSCALER, Program, listens
 
 SPACE = f"rights-{uuid.uuid4().hex[:8]}"
 PROGRAMS = ["pilotlight-activator", "pilotlight-autoscaler", "pilotlight-controller"]
-# Given to programs that are about to use them. Shrinks only; empty when they do.
-PENDING = {f"pilotlight-autoscaler {what}" for what in (
-    "patch pods",  # the cost of deleting a pod
-    "list horizontalpodautoscalers.autoscaling", "watch horizontalpodautoscalers.autoscaling",
-    "create leases.coordination.k8s.io",  # election
-    "list leases.coordination.k8s.io pilotlight-autoscaler",
-    "watch leases.coordination.k8s.io pilotlight-autoscaler",
-    "update leases.coordination.k8s.io pilotlight-autoscaler")}
-USED = [right for right in rights() if str(right) not in PENDING]
 
 
 def as_deployed(name, own):
@@ -56,6 +47,11 @@ def scenario(controller):
                 f"autoscaling.knative.dev/min-scale={count}")
         wait_for(f"{count} replicas", lambda n=count: get(
             "deployment", "iris", SPACE)["status"].get("availableReplicas") == n, every=0.1)
+    kubectl("-n", SPACE, "annotate", "deployment", "iris",
+            "autoscaling.knative.dev/target-burst-capacity=0")
+    wait_for("requests that go straight to the pods", lambda: get(
+        "service", "iris-private", SPACE)["metadata"].get("annotations", {}).get(
+            "pilotlight.dev/traffic-path") == "serve", every=0.1)
     controller.settle()
     kubectl("-n", SPACE, "label", "deployment", "iris", "pilotlight.dev/inject-")
     wait_for("the selector again", lambda: "selector" in get("service", "flower", SPACE)["spec"])
@@ -146,7 +142,7 @@ def test_no_program_asks_for_more(session, program):
     assert not {str(one) for one in asked if not any(right.allows(one) for right in given)}
 
 
-@pytest.mark.parametrize("right", USED, ids=str)
+@pytest.mark.parametrize("right", rights(), ids=str)
 def test_a_right_is_used_and_missed_when_it_is_gone(session, right):
     asked = next((one for one in session.asked if one.allowed and right.allows(one)), None)
     assert asked, f"nobody asked for it ({session.failure or 'and everything worked'})"
@@ -156,10 +152,3 @@ def test_a_right_is_used_and_missed_when_it_is_gone(session, right):
     with without(session.api, right):
         wait_for(f"the end of: {right}", lambda: not account.may(asked), seconds=10)
         assert account.send(asked) == 403
-
-
-def test_what_is_pending_is_given_and_not_used_yet(session):
-    given = {str(right): right for right in rights()}
-    assert PENDING <= given.keys()
-    used = {name for name in PENDING if any(given[name].allows(one) for one in session.asked)}
-    assert not used, "these are no longer pending"
