@@ -42,6 +42,15 @@ Json sum_of(const std::vector<const Json*>& entries, std::string_view name) {
   return sum;
 }
 
+/// Those of the autoscaler that decides: its followers have taken none.
+Json decisions_of(const std::vector<const Json*>& entries) {
+  for (const Json* entry : entries) {
+    const Json& decisions = kube::array(*entry, {"decisions"});
+    if (!decisions.empty()) return decisions;
+  }
+  return Json::array();
+}
+
 bool is_ready(const Json& pod) {
   for (const Json& condition : kube::array(pod, {"status", "conditions"})) {
     if (kube::text(condition, {"type"}) == "Ready") {
@@ -117,21 +126,20 @@ Json service_of(const config::DeploymentView& view, const ClusterObjects& object
   }
   const Json parked = sum_of(routed, "parked");
   const std::int64_t waiting = parked.is_number_integer() ? parked.get<std::int64_t>() : 0;
-  return Json{
-      {"namespace", view.name_space},
-      {"name", view.service},
-      {"revision", view.revision},
-      {"urls", Json::array()},
-      {"state",
-       local::state_name(view.replicas, view.ready_replicas, waiting, replicas.size(), failing)},
-      {"desired", view.replicas},
-      {"ready", view.ready_replicas},
-      {"parked", parked},
-      {"in_flight", sum_of(routed, "in_flight")},
-      {"requests_per_second", sum_of(routed, "requests_per_second")},
-      {"wakes", sum_of(scaled, "wakes")},
-      {"replicas", std::move(replicas)},
-      {"decisions", scaled.empty() ? Json::array() : kube::array(*scaled.front(), {"decisions"})}};
+  return Json{{"namespace", view.name_space},
+              {"name", view.service},
+              {"revision", view.revision},
+              {"urls", Json::array()},
+              {"state", local::state_name(view.replicas, view.ready_replicas, waiting,
+                                          replicas.size(), failing)},
+              {"desired", view.replicas},
+              {"ready", view.ready_replicas},
+              {"parked", parked},
+              {"in_flight", sum_of(routed, "in_flight")},
+              {"requests_per_second", sum_of(routed, "requests_per_second")},
+              {"wakes", sum_of(scaled, "wakes")},
+              {"replicas", std::move(replicas)},
+              {"decisions", decisions_of(scaled)}};
 }
 
 }  // namespace

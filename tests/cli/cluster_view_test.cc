@@ -44,6 +44,7 @@ TEST(ClusterStatus, AddsUpWhatTheActivatorsTell) {
     "conditions": [{"type": "Ready", "status": "True"}]})"));
   objects.activators.push_back(page(R"("parked": 2, "in_flight": 3, "requests_per_second": 1.5)"));
   objects.activators.push_back(page(R"("parked": 5, "in_flight": 0, "requests_per_second": 2)"));
+  objects.autoscalers.push_back(page(R"("wakes": 0, "decisions": [])"));  // a follower
   objects.autoscalers.push_back(page(R"("wakes": 4, "decisions": [{"to": 1}])"));
   const Json service = only_service(objects);
   EXPECT_EQ(service["parked"], 7);
