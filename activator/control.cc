@@ -131,8 +131,13 @@ void Control::deployment_stays(const std::string& name) {
 void Control::end_leaving() {
   const TimePoint now = parts_.clock.now();
   std::vector<std::string> due;
-  for (const auto& [name, until] : leaving_) {
-    if (until <= now) due.push_back(name);
+  for (auto& [name, until] : leaving_) {
+    const std::size_t slash = name.find('/');
+    if (doors_.leads_to(name.substr(0, slash), name.substr(slash + 1))) {
+      until = now + kLeaveTime;  // its Services still lead here
+    } else if (until <= now) {
+      due.push_back(name);
+    }
   }
   for (const std::string& name : due) deployment_gone(name);
 }

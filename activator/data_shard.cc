@@ -18,10 +18,11 @@ DataShard::DataShard(Parts parts)
 
 DataShard::Door& DataShard::add_door(std::string name) {
   Door& door = doors_.emplace_back();
-  door.name = std::move(name);
+  door.entrance = std::make_shared<Entrance>();
+  door.entrance->name = std::move(name);
   door.listener = std::make_unique<Listener>(
       shard_.executor(), shard_.clock(), [this, &door](TcpStream stream) {
-        shard_.scope().spawn(pipeline_.serve(std::move(stream), door.name));
+        shard_.scope().spawn(pipeline_.serve(std::move(stream), door.entrance));
       });
   return door;
 }
@@ -68,7 +69,15 @@ DataShard::Doors::iterator DataShard::door_of(std::uint16_t port) {
 
 void DataShard::rename_door(std::uint16_t port, const std::string& route) {
   const auto door = door_of(port);
-  if (door != doors_.end()) door->name = route;
+  if (door == doors_.end()) return;
+  door->entrance->leaving = true;
+  door->entrance = std::make_shared<Entrance>();
+  door->entrance->name = route;
+}
+
+void DataShard::leave_door(std::uint16_t port) {
+  const auto door = door_of(port);
+  if (door != doors_.end()) door->entrance->leaving = true;
 }
 
 void DataShard::close_door(std::uint16_t port) {

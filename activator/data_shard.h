@@ -47,7 +47,10 @@ class DataShard final : TrafficListener {
   /// The door of a Service: takes connections on this descriptor, for that route (RouteTable's
   /// name of a socket), from here on, until closed or drained; or for another route.
   void open_door(int descriptor, std::uint16_t port, std::string route);
+  /// Connections that are there keep their route, for one answer more.
   void rename_door(std::uint16_t port, const std::string& route);
+  /// Every answer from here on is the last one of its connection.
+  void leave_door(std::uint16_t port);
   void close_door(std::uint16_t port);
 
   /// Connections at this moment. On the shard.
@@ -58,13 +61,15 @@ class DataShard final : TrafficListener {
 
  private:
   struct Door {
-    std::string name;
+    std::shared_ptr<Entrance> entrance;
     std::uint16_t port = 0;  // of a Service's; 0 for those there from the start
     bool closed = false;
     std::unique_ptr<Listener> listener;
   };
 
-  void became_quiet() override { parts_.quiet(); }
+  void became_quiet() override {
+    if (draining_) parts_.quiet();  // before that somebody else may come
+  }
   using Doors = std::list<Door>;
   [[nodiscard]] Door& add_door(std::string name);
   [[nodiscard]] Doors::iterator door_of(std::uint16_t port);

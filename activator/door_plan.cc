@@ -19,10 +19,11 @@ void DoorPlan::want(const Doors& doors, TimePoint now) {
 
 TimePoint DoorPlan::due_of(const Door& door) const {
   if (door.unwanted_since) {
-    return door.open_as.empty() ? *door.unwanted_since : *door.unwanted_since + kLinger;
+    const bool lingers = !door.open_as.empty() && door.leaving;
+    return lingers ? *door.unwanted_since + kLinger : *door.unwanted_since;
   }
   if (door.open_as.empty()) return door.due;
-  return door.open_as == door.route ? TimePoint::max() : TimePoint::min();
+  return door.open_as == door.route && !door.leaving ? TimePoint::max() : TimePoint::min();
 }
 
 std::vector<DoorPlan::Step> DoorPlan::steps(TimePoint now) {
@@ -35,6 +36,13 @@ std::vector<DoorPlan::Step> DoorPlan::steps(TimePoint now) {
     }
     Step step;
     step.port = port;
+    if (door.unwanted_since && !door.open_as.empty() && !door.leaving) {
+      step.verb = Step::Verb::leave;
+      door.leaving = true;
+      steps.push_back(std::move(step));
+      ++each;
+      continue;
+    }
     if (door.unwanted_since) {
       step.verb = Step::Verb::close;
       if (!door.open_as.empty()) steps.push_back(std::move(step));
@@ -43,6 +51,7 @@ std::vector<DoorPlan::Step> DoorPlan::steps(TimePoint now) {
     }
     step.verb = door.open_as.empty() ? Step::Verb::open : Step::Verb::rename;
     step.route = door.open_as = door.route;
+    door.leaving = false;
     steps.push_back(std::move(step));
     ++each;
   }

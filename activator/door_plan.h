@@ -15,8 +15,9 @@ namespace pilotlight::activator {
 /// When which door is opened and closed. Pure.
 ///
 /// A door that nobody wants any more stays open for `kLinger`: the nodes of a cluster learn one
-/// after the other that a Service leads elsewhere, and until then their requests come here. One
-/// that cannot be opened is tried again after 100 ms doubling to 10 s.
+/// after the other that a Service leads elsewhere, and until then their requests come here. It is
+/// left at once: whoever comes is answered, and sent on his way. One that cannot be opened is tried
+/// again after 100 ms doubling to 10 s.
 class DoorPlan {
  public:
   static constexpr Duration kLinger = std::chrono::seconds(30);
@@ -25,7 +26,7 @@ class DoorPlan {
   void want(const Doors& doors, TimePoint now);
 
   struct Step {
-    enum class Verb : std::uint8_t { open, rename, close };
+    enum class Verb : std::uint8_t { open, rename, leave, close };
     Verb verb = Verb::open;
     std::uint16_t port = 0;
     std::string route;  ///< Of an open or renamed door.
@@ -43,7 +44,8 @@ class DoorPlan {
  private:
   struct Door {
     std::string route;
-    std::string open_as;  // "" while closed
+    std::string open_as;   // "" while closed
+    bool leaving = false;  // as told, of an open one
     std::optional<TimePoint> unwanted_since;
     TimePoint due{};  // of the next attempt to open it
     kube::BackOff back_off{std::chrono::milliseconds(100), std::chrono::seconds(10)};

@@ -10,6 +10,20 @@
 
 namespace pilotlight::activator {
 
+namespace {
+
+const char* to_string(DoorPlan::Step::Verb verb) noexcept {
+  switch (verb) {
+    case DoorPlan::Step::Verb::open: return "open";
+    case DoorPlan::Step::Verb::rename: return "for another";
+    case DoorPlan::Step::Verb::leave: return "lingering";
+    case DoorPlan::Step::Verb::close: return "closed";
+  }
+  return "";
+}
+
+}  // namespace
+
 Doorkeeper::Doorkeeper(Clock& clock, asio::ip::address address, const Shards& shards,
                        std::mt19937_64& random)
     : clock_(clock),
@@ -48,18 +62,18 @@ void Doorkeeper::carry_out(DoorPlan::Step step) {
              {{"service", step.route}, {"port", step.port}, {"error", opened.error().message()}});
     return;
   }
-  const bool rename = step.verb == DoorPlan::Step::Verb::rename;
   for (const auto& shard : shards_) {
-    asio::post(shard->executor(), [there = shard.get(), step, rename] {
-      if (rename) {
-        there->rename_door(step.port, step.route);
-      } else {
-        there->close_door(step.port);
+    asio::post(shard->executor(), [there = shard.get(), step] {
+      switch (step.verb) {
+        case DoorPlan::Step::Verb::open: break;
+        case DoorPlan::Step::Verb::rename: return there->rename_door(step.port, step.route);
+        case DoorPlan::Step::Verb::leave: return there->leave_door(step.port);
+        case DoorPlan::Step::Verb::close: return there->close_door(step.port);
       }
     });
   }
-  log_info(rename ? "port leads elsewhere" : "not listening any more",
-           {{"service", step.route}, {"port", step.port}});
+  log_info("port of a service",
+           {{"port", step.port}, {"now", to_string(step.verb)}, {"service", step.route}});
 }
 
 /// All sockets are there before a shard hears of one: a door is open everywhere or nowhere.

@@ -64,7 +64,7 @@ ProbeQuestion question_of(const http::RequestHead& head) {
 
 }  // namespace
 
-Task<> Pipeline::serve(Transport stream, std::string socket) {
+Task<> Pipeline::serve(Transport stream, EntrancePtr entrance) {
   http::ServerConnection down(parts_.http, std::move(stream));
   std::optional<http::ConnectionSet::Member> member(std::in_place, connections_, down);
   parts_.cells.connections.add();
@@ -81,8 +81,9 @@ Task<> Pipeline::serve(Transport stream, std::string socket) {
       }
       break;
     }
-    if (!down.head().keep_alive || connections_.closing()) down.close_after();
-    co_await handle(down, socket);
+    const bool last = !down.head().keep_alive || connections_.closing() || entrance->leaving;
+    if (last) down.close_after();
+    co_await handle(down, entrance->name);
     if (!down.end_request()) break;
   }
   co_await down.finish();

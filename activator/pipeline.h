@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,13 @@ class TrafficListener {
   /// The last downstream connection of the shard has ended.
   virtual void became_quiet() = 0;
 };
+
+/// The listening socket that a connection came in on. Shard-local.
+struct Entrance {
+  std::string name;      ///< RouteTable's name of a socket.
+  bool leaving = false;  ///< Every answer is its connection's last: it leads elsewhere soon.
+};
+using EntrancePtr = std::shared_ptr<const Entrance>;
 
 /// LIFE OF A REQUEST in the activator.
 ///
@@ -41,9 +49,8 @@ class Pipeline {
   Pipeline(const Pipeline&) = delete;
   Pipeline& operator=(const Pipeline&) = delete;
 
-  /// Serves one connection to its end. `socket`: the name of the listening socket it came in on,
-  /// which outlives it. Spawn it in the shard's scope.
-  [[nodiscard]] Task<> serve(Transport stream, std::string socket);
+  /// Serves one connection to its end, which came in there. Spawn it in the shard's scope.
+  [[nodiscard]] Task<> serve(Transport stream, EntrancePtr entrance);
 
   /// The kubelet is told that we are fine from now on: there are routes.
   void became_ready() noexcept { ready_ = true; }

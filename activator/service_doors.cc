@@ -55,6 +55,14 @@ bool ServiceDoors::service_removed(const kube::Json& service) {
   return services_.erase(Key(kube::namespace_of(service), kube::name_of(service))) != 0;
 }
 
+bool ServiceDoors::leads_to(const std::string& name_space, const std::string& name) const {
+  for (auto each = services_.lower_bound(Key(name_space, ""));
+       each != services_.end() && each->first.first == name_space; ++each) {
+    if (each->second.deployments.contains(name)) return true;
+  }
+  return false;
+}
+
 Doors ServiceDoors::doors() const {
   Doors out;
   std::set<std::uint16_t> claimed;

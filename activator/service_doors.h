@@ -30,6 +30,8 @@ class ServiceDoors {
   bool service_removed(const kube::Json& service);
 
   [[nodiscard]] Doors doors() const;
+  /// Whether a managed Service still selects the pods of that Deployment.
+  [[nodiscard]] bool leads_to(const std::string& name_space, const std::string& name) const;
 
  private:
   using Key = std::pair<std::string, std::string>;  // namespace, name

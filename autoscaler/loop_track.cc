@@ -70,6 +70,7 @@ void Loop::track(const SubjectView& view) {
 
 void Loop::untrack(const wire::RevisionKey& revision) {
   if (paths_ != nullptr) paths_->forget(revision);
+  scaler_.forget(revision);  // it is not ours any more, or not that one
   followed_.erase(revision);
   subjects_.erase(revision);
   log_.forget(revision);

@@ -127,7 +127,7 @@ PatchOutcome PatchQueue::ended(const Attempt& attempt, const PatchAnswer& answer
     job.failed = outcome;
     return outcome;
   }
-  if (outcome.superseded) {
+  if (outcome.superseded && !job.dropped) {
     job.attempts = 0;
     job.back_off.reset();
     job.failed.reset();

@@ -90,9 +90,13 @@ Result<TokenOwner> TokenReviews::learn(const std::string& token, const Digest& k
   }
   const TokenOwner owner = read_review(*review);
   ++(owner.authenticated ? counts_.good : counts_.bad);
-  const TokenClaims claims = read_claims(token);
-  // One that does not say when it ends is asked about again as soon as it is not fresh.
-  const auto lasts = claims.expires ? *claims.expires - today_() : std::chrono::minutes(5);
+  // One that does not say when it ends is asked about again as soon as it is not fresh. What a bad
+  // one claims is anybody's words.
+  std::chrono::seconds lasts = std::chrono::minutes(5);
+  if (owner.authenticated) {
+    const TokenClaims claims = read_claims(token);
+    if (claims.expires) lasts = *claims.expires - today_();
+  }
   cache_.put(key, owner, now, now + std::clamp<std::chrono::seconds>(lasts, 0s, 24h));
   return owner;
 }

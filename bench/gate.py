@@ -34,7 +34,9 @@ def problems(expected, got_instructions, got_calls):
     for name in sorted({*calls, *got_calls}):
         got, wanted = got_calls.get(name, 0), calls.get(name, 0)
         tolerance = FAILED_TOLERANCE if name.endswith(FAILED) else CALL_TOLERANCE
-        if abs(got - wanted) > tolerance:
+        # A connection that was used a moment ago is not looked at: how often depends on the clock.
+        off = got - wanted if name.endswith(FAILED) else abs(got - wanted)
+        if off > tolerance:
             found.append(f"{name} calls per request: got {got:.2f}, expected {wanted:.2f}")
     return found
 

@@ -3,6 +3,7 @@
 #include <random>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
@@ -41,6 +42,16 @@ bool has_started(const Json& pod, const std::string& container) {
   return false;
 }
 
+std::int64_t restarts_of(const Json& pod, const std::string& container) {
+  for (const char* list : {"initContainerStatuses", "containerStatuses"}) {
+    for (const Json& status : kube::array(pod, {"status", list})) {
+      if (kube::text(status, {"name"}) != container) continue;
+      return kube::integer(status, {"restartCount"}).value_or(0);
+    }
+  }
+  return 0;
+}
+
 std::string origin_of(const Json& pod, const std::string& container) {
   return fmt::format("{}/{} {}", kube::namespace_of(pod), kube::name_of(pod), container);
 }
@@ -77,7 +88,8 @@ class Follower final : public kube::Watcher::Listener {
   void applied(const Json& pod) override {
     for (const std::string& container : containers_of(pod)) {
       const std::string uid(kube::text(pod, {"metadata", "uid"}));
-      if (!has_started(pod, container) || !seen_.emplace(uid, container).second) continue;
+      const Run run(uid, container, restarts_of(pod, container));
+      if (!has_started(pod, container) || !seen_.insert(run).second) continue;
       kube::LogQuery query;
       query.container = container;
       query.follow = true;
@@ -88,12 +100,15 @@ class Follower final : public kube::Watcher::Listener {
   }
   void removed(const Json& pod) override {
     const std::string uid(kube::text(pod, {"metadata", "uid"}));
-    std::erase_if(seen_, [&uid](const auto& one) { return one.first == uid; });
+    std::erase_if(seen_, [&uid](const Run& one) { return std::get<0>(one) == uid; });
   }
 
  private:
+  // A log ends with its run of the container: uid of the Pod, container, restarts.
+  using Run = std::tuple<std::string, std::string, std::int64_t>;
+
   Cluster& cluster_;
-  std::set<std::pair<std::string, std::string>> seen_;  // uid of the Pod, container
+  std::set<Run> seen_;
 };
 
 /// Prints what there is. @return the exit code.
@@ -101,6 +116,7 @@ Task<int> print_all(Cluster& cluster, kube::Watcher::What what, std::string serv
   const auto pods = co_await objects(cluster, what.resource, what.space, what.selector.labels);
   if (!pods) co_return refused("the pods of " + service, pods.error());
   bool any = false;
+  int code = 0;
   for (const Json& pod : *pods) {
     for (const std::string& container : containers_of(pod)) {
       if (!has_started(pod, container)) continue;
@@ -110,10 +126,10 @@ Task<int> print_all(Cluster& cluster, kube::Watcher::What what, std::string serv
       const std::string origin = origin_of(pod, container);
       const auto went = co_await print_log(cluster, std::string(kube::namespace_of(pod)),
                                            std::string(kube::name_of(pod)), origin, query);
-      if (!went) co_return refused("the log of " + origin, went.error());
+      if (!went) code = refused("the log of " + origin, went.error());  // the others may tell more
     }
   }
-  if (any) co_return 0;
+  if (any) co_return code;
   std::fprintf(stderr, "pilotlight: no pod of \"%s\" runs; `-f` waits for one\n", service.c_str());
   co_return 1;
 }

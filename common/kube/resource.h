@@ -21,7 +21,7 @@ inline constexpr Resource kEvents{"", "v1", "events"};
 inline constexpr Resource kDeployments{"apps", "v1", "deployments"};
 inline constexpr Resource kEndpointSlices{"discovery.k8s.io", "v1", "endpointslices"};
 inline constexpr Resource kHorizontalPodAutoscalers{"autoscaling", "v2",
-                                                   "horizontalpodautoscalers"};
+                                                    "horizontalpodautoscalers"};
 inline constexpr Resource kLeases{"coordination.k8s.io", "v1", "leases"};
 
 /// "/apis/apps/v1/namespaces/ns/deployments/name/scale", each part percent-encoded. An empty space

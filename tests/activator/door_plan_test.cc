@@ -14,7 +14,7 @@ class DoorPlanTest : public ::testing::Test {
   std::string steps() {
     std::string out;
     for (const DoorPlan::Step& step : plan.steps(now)) {
-      const char* verbs[] = {"open", "rename", "close"};
+      const char* verbs[] = {"open", "rename", "leave", "close"};
       out += std::string(verbs[static_cast<int>(step.verb)]) + " " + std::to_string(step.port) +
              (step.route.empty() ? "" : " " + step.route) + "\n";
     }
@@ -40,6 +40,7 @@ TEST_F(DoorPlanTest, ADoorLingersUntilTheLastNodeHasHeard) {
   plan.want({{20001, "a/b"}}, now);
   steps();
   plan.want({}, now);
+  EXPECT_EQ(steps(), "leave 20001\n");
   EXPECT_EQ(plan.next_due(), now + DoorPlan::kLinger);
   now += DoorPlan::kLinger - 1ms;
   EXPECT_EQ(steps(), "");
@@ -52,10 +53,13 @@ TEST_F(DoorPlanTest, OneThatIsWantedAgainStaysOpen) {
   plan.want({{20001, "a/b"}}, now);
   steps();
   plan.want({}, now);
+  steps();
   now += 20s;
   plan.want({{20001, "a/b"}}, now);
+  EXPECT_EQ(steps(), "rename 20001 a/b\n") << "nobody is sent away any more";
   now += 1h;
   EXPECT_EQ(steps(), "");
+  EXPECT_EQ(plan.open(), 1u);
 }
 
 TEST_F(DoorPlanTest, AnotherRouteBehindAnOpenDoorIsARename) {

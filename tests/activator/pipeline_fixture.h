@@ -118,8 +118,9 @@ class PipelineTest : public ::testing::Test, protected RevisionListener, protect
   Pools pools_{shard_.parts};
   Cells cells_;
   Pipeline pipeline_{{shard_.parts, revisions_, pools_, cells_, *this, "77", limits()}};
+  EntrancePtr gateway_ = std::make_shared<Entrance>();
   Listener front_{shard_.loop.get_executor(), shard_.clock, [this](TcpStream stream) {
-                    shard_.scope.spawn(pipeline_.serve(std::move(stream), "gateway"));
+                    shard_.scope.spawn(pipeline_.serve(std::move(stream), gateway_));
                   }};
   std::deque<test::RawClient> clients_;
   RevisionPtr iris_;

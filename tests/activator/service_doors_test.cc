@@ -33,6 +33,9 @@ TEST(ServiceDoors, AManagedServiceLeadsToTheDeploymentWhosePodsItSelects) {
   EXPECT_TRUE(doors.deployment_applied(deployment("iris", {{"app", "iris"}, {"tier", "a"}})));
   EXPECT_TRUE(doors.service_applied(service("web", "20001")));
   EXPECT_EQ(doors.doors(), (Map{{20001, "team/iris"}}));
+  EXPECT_TRUE(doors.leads_to("team", "iris"));
+  EXPECT_FALSE(doors.leads_to("team", "rose"));
+  EXPECT_FALSE(doors.leads_to("other", "iris"));
   EXPECT_FALSE(doors.service_applied(service("web", "20001")));
   EXPECT_FALSE(doors.deployment_applied(deployment("iris", {{"app", "iris"}, {"tier", "a"}})));
 }

@@ -285,6 +285,14 @@ TEST_F(PatchQueueTest, WhatIsForgottenIsNotSentAndNotTriedAgain) {
   EXPECT_EQ(queue.waiting(), 0U);
 
   want(1, 2);
+  const auto outdated = send();
+  want(1, 4);  // in its place, but then nobody wants anything
+  queue.forget(revision(1));
+  end(outdated, failed(503));
+  EXPECT_EQ(queue.next_due(now), TimePoint::max());
+  EXPECT_EQ(queue.waiting(), 0U);
+
+  want(1, 2);
   const auto again = send();
   queue.forget(revision(1));
   want(1, 3);  // and wanted anew

@@ -1,4 +1,6 @@
 """A Service and its way to the activators and back, by real programs and a node that hears late."""
+import asyncio
+import concurrent.futures
 import socket
 import threading
 import time
@@ -7,7 +9,7 @@ import pytest
 from kubernetes import client, config
 
 from harness import wait_for
-from http1 import ask_now
+from http1 import Connection, ask_now
 from test_controller import (ACTIVATORS, CONFIG, SYSTEM, addresses, apply, get, installed,  # noqa: F401
                              kubectl, slices, space)
 from world import AUTOSCALER, Kubelet, Program, listens
@@ -40,6 +42,15 @@ class DirectKubelet(Kubelet):
         for program in self.direct:
             program.stop()
         self.core.delete_node(self.node)
+
+
+async def ask_until_sent_away(place):
+    """Requests on one connection, until an answer ends it. @return their statuses."""
+    connection, statuses = Connection(place), []
+    while not statuses or connection.is_open:
+        statuses.append((await asyncio.wait_for(connection.ask("any.host"), 60)).status)
+        await asyncio.sleep(0.05)
+    return statuses
 
 
 class Node:
@@ -169,16 +180,18 @@ def test_the_way_there_and_back_loses_no_request(programs, space):  # noqa: F811
     asleep["spec"]["replicas"] = 2
     apply(asleep, space)
     wait_for("two ready pods", lambda: len(addresses(space)) == 2, every=0.1)
-    with Node(space, "flower") as node:
+    with Node(space, "flower") as node, concurrent.futures.ThreadPoolExecutor() as pool:
         wait_for("requests on the old way", lambda: node.answers > 50, every=0.1)
         for _ in range(3):
             kubectl("-n", space, "label", "deployment", "iris", "pilotlight.dev/inject=true")
-            taken(space)
+            port = taken(space)
             before = node.answers
             wait_for("requests on ours", lambda b=before: node.answers > b + 200, every=0.1)
+            kept = pool.submit(asyncio.run, ask_until_sent_away((ACTIVATORS[0], port)))
             kubectl("-n", space, "label", "deployment", "iris", "pilotlight.dev/inject-")
             wait_for("no slice of ours", lambda: all(
                 "pilotlight" not in one["metadata"]["name"] for one in slices(space)), every=0.1)
+            assert set(kept.result(60)) == {200}, "a kept connection is sent on its way"
             before = node.answers
             wait_for("requests on the old way", lambda b=before: node.answers > b + 200, every=0.1)
     assert not node.errors, (len(node.errors), node.answers, node.errors[:10])

@@ -14,7 +14,7 @@ from world import RUN, listens
 API_SERVER = pathlib.Path(__file__).resolve().parents[1] / "apiserver.sh"
 SERVER = ("10.89.0.1", 6443)
 OUTAGE_SECONDS = float(os.environ.get("PILOTLIGHT_OUTAGE_SECONDS", "15"))
-WATCHES = 5  # two of the autoscaler, three of the activator
+WATCHES = 10  # six of the autoscaler, four of the activator
 
 
 @pytest.mark.parametrize("fault", [

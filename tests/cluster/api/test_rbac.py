@@ -49,9 +49,13 @@ def scenario(controller):
             "deployment", "iris", SPACE)["status"].get("availableReplicas") == n, every=0.1)
     kubectl("-n", SPACE, "annotate", "deployment", "iris",
             "autoscaling.knative.dev/target-burst-capacity=0")
-    wait_for("requests that go straight to the pods", lambda: get(
-        "service", "iris-private", SPACE)["metadata"].get("annotations", {}).get(
-            "pilotlight.dev/traffic-path") == "serve", every=0.1)
+
+    def straight():  # what is idle goes through the activators
+        ask_now((ACTIVATORS[0], port_of(SPACE)), "any.host", "/?sleep=500", 30)
+        return get("service", "iris-private", SPACE)["metadata"].get("annotations", {}).get(
+            "pilotlight.dev/traffic-path") == "serve"
+
+    wait_for("requests that go straight to the pods", straight)
     controller.settle()
     kubectl("-n", SPACE, "label", "deployment", "iris", "pilotlight.dev/inject-")
     wait_for("the selector again", lambda: "selector" in get("service", "flower", SPACE)["spec"])

@@ -175,7 +175,8 @@ def stage(world):
     world.mine = world.pod("mine", "echo", "10.89.250.1")
     world.theirs = world.pod("theirs", "echo", "10.89.250.2")
     wait_for("the revision", lambda: any(one.get("revision") == "echo" and
-                                         one.get("namespace") == world.space
+                                         one.get("namespace") == world.space and
+                                         one.get("decisions")
                                          for one in world.page(AUTOSCALER)["revisions"]))
     return world
 
