@@ -18,13 +18,20 @@ ADDRESS = f"127.31.{os.getpid() // 250 % 250}.{os.getpid() % 250 + 1}"
 LOOPBACK = "127.0.0.1"  # where an app listens, as a sidecar expects it
 
 
+GIVEN = set()  # ports of free_port(), whose new owners may not have bound them yet
+
+
 def free_port(address=ADDRESS):
-    """A port below the ephemeral ones, so that no outgoing connection takes it meanwhile."""
+    """A port below the ephemeral ones, so that no outgoing connection takes it meanwhile; never the
+    same one twice."""
     while True:
         port = random.randrange(20000, 32000)
+        if port in GIVEN:
+            continue
         with socket.socket() as probe:
             try:
                 probe.bind((address, port))
+                GIVEN.add(port)
                 return port
             except OSError:
                 pass
