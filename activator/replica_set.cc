@@ -70,7 +70,7 @@ void ReplicaSet::apply(const wire::Endpoints& endpoints) {
     learned_.p50 = microseconds(endpoints.ready_p50_us);
     learned_.p95 = microseconds(endpoints.ready_p95_us);
   }
-  complete_ = complete_ || endpoints.complete;
+  complete_ = endpoints.complete;
   // What this server listed before and lists no more is gone. What only an earlier one listed is
   // gone once this one knows everything.
   std::vector<std::uint64_t> announced_before;
@@ -83,8 +83,13 @@ void ReplicaSet::apply(const wire::Endpoints& endpoints) {
   for (std::size_t i = 0; i < announced_before.size(); ++i) {
     Replica& replica = *replicas_[i];
     if (replica.announced_epoch != 0) continue;
-    if (complete_ || announced_before[i] == server_epoch_) replica.listed = false;
+    const bool taken_back = announced_before[i] == server_epoch_;
     replica.announced_epoch = announced_before[i];
+    if (taken_back && !complete_ && replica.in_slice) {
+      replica.doubted = true;
+    } else if (complete_ || taken_back) {
+      replica.listed = false;
+    }
   }
   merge_slices();
   drop_unlisted();
@@ -106,6 +111,7 @@ void ReplicaSet::announce(const wire::Replica& told) {
   known->replica_class = told.replica_class;
   known->state = told.state;
   known->listed = true;
+  known->doubted = false;
   known->announced_epoch = server_epoch_;
   // The same replica under another epoch has died since.
   for (const auto& other : replicas_) {
@@ -160,10 +166,14 @@ Replica* ReplicaSet::close(std::string_view name, std::uint64_t epoch) {
 }
 
 Replica* ReplicaSet::choose(TimePoint now) {
+  const bool certain = std::any_of(replicas_.begin(), replicas_.end(), [](const auto& replica) {
+    return open(*replica) && !replica->doubted;
+  });
   Replica* best = nullptr;
   for (const auto& candidate : replicas_) {
     Replica& replica = *candidate;
     if (!open(replica) || replica.blocked_until > now) continue;
+    if (replica.doubted && certain) continue;
     if (replica.capacity != 0 && replica.in_flight >= replica.capacity) continue;
     const bool better = best == nullptr || replica.in_flight < best->in_flight ||
                         (replica.in_flight == best->in_flight && replica.chosen < best->chosen);

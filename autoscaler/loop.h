@@ -116,7 +116,8 @@ class Loop final : public wire::ServerListener, public RegistryListener, public 
   void apply(Subject& subject, const LoggedDecision& logged);
   void scaled(const wire::RevisionKey& revision, const PatchOutcome& outcome);
   [[nodiscard]] std::vector<Signal> signals_of(const Subject& subject) const;
-  [[nodiscard]] Observation observe(const Subject& subject, TimePoint now) const;
+  [[nodiscard]] Observation observe(const Subject& subject, std::optional<std::uint32_t> parked,
+                                    TimePoint now) const;
   [[nodiscard]] bool demand_known(const Subject& subject) const;
 
   Clock& clock_;

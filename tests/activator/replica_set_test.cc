@@ -146,6 +146,33 @@ TEST_F(ReplicaSetTest, AReplicaTooNewForTheSlicesStaysWhenTheAutoscalerLeaves) {
   EXPECT_EQ(listed(), "1");
 }
 
+TEST_F(ReplicaSetTest, OneThatTheAutoscalerLostSightOfStaysWhileASliceCallsItReady) {
+  set_.apply_slices({slice("1"), slice("2")});
+  endpoints({told("1", 9), told("2", 9)});
+  endpoints({told("2", 9)}, false);
+  EXPECT_EQ(listed(), "12");
+  EXPECT_EQ(choose() + choose() + choose(), "222") << "others come first, whatever they carry";
+  endpoints({}, false);
+  EXPECT_EQ(listed(), "12");
+  EXPECT_EQ(choose() + choose() + choose(), "111") << "better than nobody";
+  endpoints({told("1", 9)}, false);
+  EXPECT_EQ(choose(), "1") << "it is back";
+  EXPECT_EQ(named("1")->in_flight, 4u) << "as the one that it was";
+  set_.apply_slices({slice("1")});
+  EXPECT_EQ(named("2"), nullptr);
+  endpoints({}, true);
+  EXPECT_EQ(listed(), "") << "who knows everything is believed";
+}
+
+TEST_F(ReplicaSetTest, ASetThatIsCompleteNoLongerIsFilledUpFromTheSlices) {
+  endpoints({told("1")});
+  set_.apply_slices({slice("1"), slice("2")});
+  EXPECT_EQ(listed(), "1");
+  endpoints({told("1")}, false);
+  EXPECT_EQ(listed(), "12");
+  EXPECT_EQ(choose() + choose(), "12") << "nobody doubts the other";
+}
+
 TEST_F(ReplicaSetTest, WhatASliceToldAndASidecarConfirmsIsOneReplica) {
   set_.apply_slices({slice("1")});
   ASSERT_EQ(choose(), "1");
