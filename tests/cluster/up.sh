@@ -15,14 +15,33 @@ b) parts=" etcd apiserver kcm scheduler containerd kubelet proxy " ;;
 esac
 has() { [[ $parts == *" $1 "* ]]; }
 
+# A machine is one node at a time: the kubelet's cgroups have the same names for everybody.
+claim_node() {
+  local holder group said=
+  until ln -s "$KRUN" "$node_claim" 2>/dev/null; do
+    holder=$(readlink "$node_claim") || continue
+    if [[ ! -e $holder/tier ]]; then
+      rm -f "$node_claim"  # it went without down.sh
+      continue
+    fi
+    ((SECONDS < 120)) ||
+      give_up "another node runs on this machine: $holder (NS=${holder##*/} ./dev cluster down)"
+    [[ $said ]] || echo "waiting for the node of $holder to end" >&2
+    said=1
+    sleep 1
+  done
+  for group in /sys/fs/cgroup/{,memory/}kubepods; do
+    [[ ! -e $group ]] || { rm "$node_claim"; give_up "another kubelet runs here: it has $group"; }
+  done
+}
+give_up() { rm -rf "$KRUN" "$KVAR"; die "$@"; }
+
 if [[ ${INSIDE:-} != 1 ]]; then
   ((EUID == 0)) || die "a cluster needs root: network namespaces, mounts and cgroups"
   [[ ! -e $KRUN/tier ]] || die "there is one already in $KRUN (./dev cluster down ends it)"
-  for group in /sys/fs/cgroup/{,memory/}kubepods; do
-    [[ $tier == a || ! -e $group ]] || die "another node runs on this machine: it has $group"
-  done
   mkdir -p "$KRUN/log" "$KRUN/pid" "$KVAR"
   echo "$tier" >"$KRUN/tier"
+  if has kubelet; then claim_node; fi
   "$here/certs.sh"
   "$here/conf.sh"
   "$here/net.sh" up "$([[ $tier == a ]] && echo anyip)"

@@ -1,6 +1,7 @@
 """An app on the node, as a user would have it, and requests to its Service."""
 import json
 import os
+import pathlib
 import socket
 import subprocess
 import uuid
@@ -9,6 +10,16 @@ import yaml
 
 import demo
 from load import Load
+
+
+OVERLAY = pathlib.Path(__file__).parent / "overlay"
+
+
+def install(overlay):
+    demo.kubectl("apply", "-k", overlay)
+    for program in demo.PROGRAMS:
+        demo.kubectl("-n", demo.SYSTEM, "rollout", "status", f"deployment/pilotlight-{program}",
+                     "--timeout=180s", seconds=200)
 
 
 class App:
