@@ -41,6 +41,7 @@ k wait --for=delete pod -l app=idle --timeout=60s >/dev/null
 previous=$("$here/previous.sh" "$(cat "$here/PREVIOUS")")
 images=$build/images
 "$root/deploy/images.py" --bin "$build/bin" --out "$images" --also echo-server >/dev/null
-"$here/kx" env PILOTLIGHT_IMAGES="$images" PILOTLIGHT_PREVIOUS="$previous" PYTHONDONTWRITEBYTECODE=1 KRUN="$KRUN" \
+"$here/kx" env PILOTLIGHT_IMAGES="$images" PILOTLIGHT_PREVIOUS="$previous" \
+  PILOTLIGHT_CLI="$build/bin/pilotlight" PYTHONDONTWRITEBYTECODE=1 KRUN="$KRUN" \
   "$root/.cache/test-venv/bin/python" -m pytest -q -s -p no:cacheprovider --timeout=1200 \
   "$here/node" "$@"
