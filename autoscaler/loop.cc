@@ -135,15 +135,28 @@ void Loop::decide_on(Subject& subject, std::optional<std::uint32_t> parked, Time
   subject.last = logged.decision;
   if (parked && logged.decision.desired && subject.returning) subject.returning->woken = true;
   if (paths_ != nullptr && logged.decision.desired) {
-    // Without a replica there is nobody but the activators, and nobody else measures what goes to
-    // one that is not heard of.
-    const wire::RevisionKey& key = subject.view.key;
-    const bool measured = registry_.ready_count(key) > 0 && registry_.unheard_count(key) == 0;
-    paths_->want(key, logged.decision.direct && measured);
+    subject.direct = logged.decision.direct && measured(subject, now);
+    paths_->want(subject.view.key, subject.direct);
   }
   leave_checkpoint(subject, now);
   if (recording_ != nullptr) record_turn(subject, logged);
   apply(subject, logged);
+}
+
+/// Whether what goes past the activators would be known. Without a replica there is nobody but
+/// them, and nobody else measures what goes to one that is not heard of; who is silent for less
+/// than a window (its pod ends, its connection is made anew) is no reason to send all others
+/// around.
+bool Loop::measured(Subject& subject, TimePoint now) const {
+  const wire::RevisionKey& key = subject.view.key;
+  if (registry_.unheard_count(key) == 0) {
+    subject.unheard_since.reset();
+  } else if (!subject.unheard_since) {
+    subject.unheard_since = now;
+  }
+  if (registry_.ready_count(key) == 0) return false;
+  if (!subject.unheard_since) return true;
+  return subject.direct && now - *subject.unheard_since < subject.policy.stable_window;
 }
 
 std::vector<PodCost> Loop::costs_of(const Subject& subject, std::int32_t to) const {

@@ -114,7 +114,7 @@ void Registry::advance(TimePoint now) {
       }
     }
     const bool changed = settle_complete(group, now >= group.complete_at);
-    group.settled = group.complete && !going;
+    group.settled = (group.complete || slices_known_) && !going;
     if (!gone.empty() || changed) push(key);
     for (const ReplicaRecord& record : gone) {
       listener_.replica_not_ready(key, record, "connection lost");
@@ -234,7 +234,7 @@ void Registry::set_slice_addresses(const wire::RevisionKey& key, std::set<std::s
 }
 
 void Registry::slices_known() {
-  slices_known_ = true;
+  slices_known_ = true;  // from here on only news changes what is complete
   for (auto& [key, group] : groups_) {
     if (settle_complete(group)) push(key);
   }
@@ -242,13 +242,14 @@ void Registry::slices_known() {
 
 /// @return whether the revision's set has become complete, or is so no longer.
 bool Registry::settle_complete(Group& group, bool overdue) {
-  std::set<std::string_view> heard;
+  std::vector<const std::string*> heard;
   for (const auto& [name, entry] : group.entries) {
-    if (entry.spoken) heard.insert(entry.record.address);
+    const auto place = group.slice_addresses.find(entry.record.address);
+    if (entry.spoken && place != group.slice_addresses.end()) heard.push_back(&*place);
   }
-  group.unheard = static_cast<std::int32_t>(
-      std::count_if(group.slice_addresses.begin(), group.slice_addresses.end(),
-                    [&heard](const std::string& address) { return !heard.contains(address); }));
+  std::sort(heard.begin(), heard.end());
+  const auto distinct = std::unique(heard.begin(), heard.end()) - heard.begin();
+  group.unheard = static_cast<std::int32_t>(std::ssize(group.slice_addresses) - distinct);
   if (!group.tracked) return false;
   const bool all_known = slices_known_ || group.complete || overdue;
   const bool complete = all_known && group.unheard == 0;

@@ -28,7 +28,10 @@ std::string renew_authority(Credentials& credentials, WallTime now) {
     credentials.bundle = made->certificate + authority.certificate;
     successor = std::move(*made);
   }
-  if (!lasts(authority, now, kSuccession)) authority = std::exchange(successor, KeyPair());
+  const bool known = !lasts(successor, now, kAuthorityLife - kSuccession);
+  if (known || !lasts(authority, now, kServingRenewal)) {
+    authority = std::exchange(successor, KeyPair());
+  }
   return "";
 }
 

@@ -24,8 +24,9 @@ struct Credentials {
 
 inline constexpr std::chrono::hours kAuthorityLife{24 * 365 * 10};
 inline constexpr std::chrono::hours kServingLife{24 * 90};
-/// Its successor is made when so much of its life is left, and signs when half of that has passed.
-/// Pods are told at their birth whom to trust, so those born in between trust both.
+/// Its successor is made when so much of its life is left, and signs when it has been known for
+/// half of that, or the end is near. Pods are told at their birth whom to trust, so those born in
+/// between trust both.
 inline constexpr std::chrono::hours kAuthorityRenewal{24 * 365};
 inline constexpr std::chrono::hours kSuccession = kAuthorityRenewal / 2;
 /// Replaced when so much of its life is left: long before anybody could be refused.
@@ -52,7 +53,7 @@ using FoundCredentials = boost::system::result<Credentials, std::string>;
 
 /// What should be used from now on: `found` itself as long as it fits the names and is not near its
 /// end; else with a new certificate, and only if that too is necessary with a new authority, which
-/// signs at once only where there is no other that is valid. Errors are OpenSSL's.
+/// signs at once only where the other has less than a month. Errors are OpenSSL's.
 [[nodiscard]] FoundCredentials renew_credentials(const std::optional<Credentials>& found,
                                                  const std::vector<std::string>& names,
                                                  WallTime now);

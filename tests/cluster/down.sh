@@ -27,10 +27,12 @@ end_pods() {
   done
 }
 
+is_node() { [[ $(readlink "$node_claim") == "$KRUN" ]]; }  # not one that still waits to be
+
 stop kubelet proxy scheduler kcm
-[[ $(cat "$KRUN/tier" 2>/dev/null) == b ]] && end_pods
+is_node && end_pods
 stop containerd apiserver etcd
-if [[ $(cat "$KRUN/tier" 2>/dev/null) == b ]]; then
+if is_node; then
   for _ in $(seq 50); do  # until the last process of a pod is gone
     left=
     for group in /sys/fs/cgroup/*/kubepods* /sys/fs/cgroup/kubepods*; do
@@ -49,4 +51,5 @@ for mount in $(awk -v a="$KVAR/" -v b="$KRUN/" 'index($5, a) == 1 || index($5, b
   umount -l "$mount"
 done
 rm -rf --one-file-system "$KRUN" "$KVAR"
-[[ $(readlink "$node_claim") != "$KRUN" ]] || rm -f "$node_claim"
+is_node && rm -f "$node_claim"
+exit 0

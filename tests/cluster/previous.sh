@@ -8,6 +8,9 @@ revision=$(git -C "$root" rev-parse --verify --quiet "$1^{commit}") ||
   { echo "previous: $1: no such revision in this clone" >&2; exit 1; }
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/pilotlight
 folder=$cache/previous/$revision
+mkdir -p "$folder"
+exec 9>"$folder.lock"
+flock 9
 if [[ ! -e $folder/complete ]]; then
   echo "previous: building $revision" >&2
   rm -rf "$folder"

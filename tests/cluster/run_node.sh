@@ -10,6 +10,7 @@ shift
 export NS=${NS:-kube-node}
 . "$here/env.sh"
 "$here/build.sh"
+previous=$("$here/previous.sh" "$(cat "$here/PREVIOUS")")
 [[ ! -e $KRUN ]] || "$here/down.sh"
 trap '"$here/down.sh"' EXIT
 "$here/up.sh" b
@@ -38,7 +39,6 @@ done
 k scale deployment idle --replicas=0 >/dev/null
 k wait --for=delete pod -l app=idle --timeout=60s >/dev/null
 
-previous=$("$here/previous.sh" "$(cat "$here/PREVIOUS")")
 images=$build/images
 "$root/deploy/images.py" --bin "$build/bin" --out "$images" --also echo-server >/dev/null
 "$here/kx" env PILOTLIGHT_IMAGES="$images" PILOTLIGHT_PREVIOUS="$previous" \

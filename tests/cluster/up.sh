@@ -17,22 +17,24 @@ has() { [[ $parts == *" $1 "* ]]; }
 
 # A machine is one node at a time: the kubelet's cgroups have the same names for everybody.
 claim_node() {
-  local holder group said=
-  until ln -s "$KRUN" "$node_claim" 2>/dev/null; do
-    holder=$(readlink "$node_claim") || continue
-    if [[ ! -e $holder/tier ]]; then
-      rm -f "$node_claim"  # it went without down.sh
-      continue
-    fi
-    ((SECONDS < 120)) ||
+  local group
+  until claim; do
+    ((SECONDS < 600)) ||
       give_up "another node runs on this machine: $holder (NS=${holder##*/} ./dev cluster down)"
-    [[ $said ]] || echo "waiting for the node of $holder to end" >&2
-    said=1
+    ((SECONDS > 1)) || echo "waiting for the node of $holder to end" >&2
     sleep 1
   done
   for group in /sys/fs/cgroup/{,memory/}kubepods; do
     [[ ! -e $group ]] || { rm "$node_claim"; give_up "another kubelet runs here: it has $group"; }
   done
+}
+claim() {  # whether the machine is ours; else $holder has it
+  exec 7>"$node_claim.lock"
+  flock 7
+  holder=$(readlink "$node_claim" || true)
+  [[ -e $holder/tier ]] || ln -sfnT "$KRUN" "$node_claim"  # nobody's, or of one that was killed
+  exec 7>&-
+  [[ $(readlink "$node_claim") == "$KRUN" ]]
 }
 give_up() { rm -rf "$KRUN" "$KVAR"; die "$@"; }
 

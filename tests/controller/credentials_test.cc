@@ -69,6 +69,16 @@ TEST(Credentials, AnAuthorityIsKnownLongBeforeItSigns) {
   EXPECT_EQ(made(after, succession + 24h), after);
 }
 
+TEST(Credentials, ASuccessorThatWasMadeLateIsKnownForAsLong) {
+  const Credentials first = made();
+  const WallTime late = kNow + kAuthorityLife - kSuccession + 24h;
+  const Credentials both = made(first, late);
+  EXPECT_EQ(both.authority, first.authority);
+  EXPECT_EQ(made(both, late + kSuccession - 24h * 40).authority, first.authority);
+  EXPECT_EQ(made(both, kNow + kAuthorityLife - kServingRenewal).authority, both.successor)
+      << "not later than its own certificates need";
+}
+
 TEST(Credentials, WhereNoAuthorityIsValidTheNewOneSignsAtOnce) {
   const Credentials first = made();
   const Credentials next = made(first, kNow + kAuthorityLife);

@@ -20,6 +20,10 @@ def install(overlay):
     for program in demo.PROGRAMS:
         demo.kubectl("-n", demo.SYSTEM, "rollout", "status", f"deployment/pilotlight-{program}",
                      "--timeout=180s", seconds=200)
+    # A webhook of before may still be asked over a connection that the API server has kept.
+    demo.wait_for("the end of the old controller", lambda: len([
+        pod for pod in demo.read("pods", space=demo.SYSTEM)["items"]
+        if pod["metadata"]["name"].startswith("pilotlight-controller")]) == 1)
 
 
 class App:

@@ -16,15 +16,15 @@ PREVIOUS = pathlib.Path(os.environ["PILOTLIGHT_PREVIOUS"])
 def old_app(installed, request):
     """Two replicas, and all that is in front of them, of the earlier version."""
     demo.load_images(PREVIOUS / "images", os.environ["KRUN"] + "/containerd.sock")
-    install(PREVIOUS / "overlay")
-    app = App(min_scale=2, max_scale=4)
     try:
+        install(PREVIOUS / "overlay")
+        app = App(min_scale=2, max_scale=4)
         demo.wait_for("two ready replicas", lambda: app.ready(2))
         yield app
         if getattr(request.node, "failed", False):
             demo.show_trouble(app.space)
-    finally:
         app.delete()
+    finally:
         install(OVERLAY)
 
 
