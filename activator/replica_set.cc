@@ -1,6 +1,7 @@
 #include "activator/replica_set.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "common/base/check.h"
 #include "common/net/listener.h"
@@ -39,6 +40,17 @@ bool open(const Replica& replica) noexcept {
   return replica.listed && !replica.closed && replica.state == wire::ReplicaState::ready;
 }
 
+/// A doubted one has one request at a time, until it has answered one.
+bool full(const Replica& replica) noexcept {
+  if (replica.doubted && replica.in_flight > 0) return true;
+  return replica.capacity != 0 && replica.in_flight >= replica.capacity;
+}
+
+bool comes_before(const Replica& one, const Replica& other) noexcept {
+  return std::tie(one.doubted, one.in_flight, one.chosen) <
+         std::tie(other.doubted, other.in_flight, other.chosen);
+}
+
 /// Newer word has come: it may be tried again, though a failure still counts as one more in a row.
 void unblock(Replica& replica) noexcept {
   replica.finding = Finding::none;
@@ -70,7 +82,7 @@ void ReplicaSet::apply(const wire::Endpoints& endpoints) {
     learned_.p50 = microseconds(endpoints.ready_p50_us);
     learned_.p95 = microseconds(endpoints.ready_p95_us);
   }
-  complete_ = complete_ || endpoints.complete;
+  complete_ = endpoints.complete;
   // What this server listed before and lists no more is gone. What only an earlier one listed is
   // gone once this one knows everything.
   std::vector<std::uint64_t> announced_before;
@@ -83,8 +95,14 @@ void ReplicaSet::apply(const wire::Endpoints& endpoints) {
   for (std::size_t i = 0; i < announced_before.size(); ++i) {
     Replica& replica = *replicas_[i];
     if (replica.announced_epoch != 0) continue;
-    if (complete_ || announced_before[i] == server_epoch_) replica.listed = false;
+    const bool taken_back = announced_before[i] == server_epoch_;
     replica.announced_epoch = announced_before[i];
+    if (taken_back && !complete_ && replica.in_slice) {
+      replica.doubted = true;
+      replica.announced_epoch = 0;  // from here on it is the slice's
+    } else if (complete_ || taken_back) {
+      replica.listed = false;
+    }
   }
   merge_slices();
   drop_unlisted();
@@ -106,6 +124,7 @@ void ReplicaSet::announce(const wire::Replica& told) {
   known->replica_class = told.replica_class;
   known->state = told.state;
   known->listed = true;
+  known->doubted = false;
   known->announced_epoch = server_epoch_;
   // The same replica under another epoch has died since.
   for (const auto& other : replicas_) {
@@ -126,25 +145,43 @@ void ReplicaSet::set_connected(bool connected) {
 }
 
 void ReplicaSet::merge_slices() {
-  const auto ready_in_slices = [this](const Replica& replica) {
-    return std::any_of(slices_.begin(), slices_.end(), [&](const SliceReplica& slice) {
-      return slice.ready && slice.address == replica.place->address;
-    });
-  };
+  std::vector<asio::ip::tcp::endpoint> ready;
+  for (const SliceReplica& slice : slices_) {
+    if (slice.ready) ready.push_back(slice.address);
+  }
+  std::sort(ready.begin(), ready.end());
+  std::vector<asio::ip::tcp::endpoint> known;
   for (const auto& replica : replicas_) {
-    const bool ready = ready_in_slices(*replica);
+    const bool in_slice = std::binary_search(ready.begin(), ready.end(), replica->place->address);
     // A replica that a slice has never listed may be too new for it; one that it has dropped is
-    // not.
-    if (replica->in_slice && !ready && !authoritative()) replica->listed = false;
-    replica->in_slice = ready;
+    // not, unless the autoscaler has just said otherwise.
+    const bool announced =
+        connected_ && replica->announced_epoch != 0 && replica->announced_epoch == server_epoch_;
+    if (replica->in_slice && !in_slice && !announced) replica->listed = false;
+    replica->in_slice = in_slice;
+    if (replica->listed) known.push_back(replica->place->address);
   }
   if (authoritative()) return;
+  std::sort(known.begin(), known.end());
   for (const SliceReplica& slice : slices_) {
-    if (!slice.ready || find_address(slice.address) != nullptr) continue;
-    Replica& added = add(slice.name, slice.address);
-    added.capacity = default_capacity_;
-    added.in_slice = true;
+    if (!slice.ready || std::binary_search(known.begin(), known.end(), slice.address)) continue;
+    add_from_slice(slice);
   }
+}
+
+/// One that went while requests of ours were in flight there comes back as what it was.
+void ReplicaSet::add_from_slice(const SliceReplica& slice) {
+  const auto former =
+      std::find_if(replicas_.begin(), replicas_.end(), [&slice](const auto& replica) {
+        return !replica->listed && replica->place->address == slice.address;
+      });
+  if (former != replicas_.end()) {
+    (*former)->listed = true;
+    return;
+  }
+  Replica& added = add(slice.name, slice.address);
+  added.capacity = default_capacity_;
+  added.in_slice = true;
 }
 
 Replica* ReplicaSet::close(std::string_view name, std::uint64_t epoch) {
@@ -163,11 +200,8 @@ Replica* ReplicaSet::choose(TimePoint now) {
   Replica* best = nullptr;
   for (const auto& candidate : replicas_) {
     Replica& replica = *candidate;
-    if (!open(replica) || replica.blocked_until > now) continue;
-    if (replica.capacity != 0 && replica.in_flight >= replica.capacity) continue;
-    const bool better = best == nullptr || replica.in_flight < best->in_flight ||
-                        (replica.in_flight == best->in_flight && replica.chosen < best->chosen);
-    if (better) best = &replica;
+    if (!open(replica) || replica.blocked_until > now || full(replica)) continue;
+    if (best == nullptr || comes_before(replica, *best)) best = &replica;
   }
   if (best == nullptr) return nullptr;
   best->chosen = ++choices_;
@@ -207,6 +241,7 @@ std::vector<ReplicaSet::Drained> ReplicaSet::take_drained() {
 
 void ReplicaSet::succeeded(Replica& replica) noexcept {
   replica.findings_in_row = 0;
+  replica.doubted = false;
   unblock(replica);
 }
 
@@ -235,13 +270,6 @@ Replica* ReplicaSet::find_told(const wire::Replica& told,
     const bool same = replica->epoch == told.epoch && replica->place->name == told.name;
     // A slice told of it before its sidecar did; slices know no epochs, and maybe no name.
     if (same || (replica->epoch == 0 && replica->listed)) return replica.get();
-  }
-  return nullptr;
-}
-
-Replica* ReplicaSet::find_address(const asio::ip::tcp::endpoint& address) noexcept {
-  for (const auto& replica : replicas_) {
-    if (replica->listed && replica->place->address == address) return replica.get();
   }
   return nullptr;
 }

@@ -49,6 +49,7 @@ struct Replica {
 
   std::uint64_t announced_epoch = 0;  ///< The server epoch that last listed it.
   bool in_slice = false;              ///< An EndpointSlice listed it as ready.
+  bool doubted = false;               ///< Only that: the autoscaler lists it no more.
   std::uint64_t chosen = 0;           ///< When it was last chosen, in choices.
 };
 
@@ -63,9 +64,11 @@ struct SliceReplica {
 /// or does not know everything yet, and what this activator found out itself.
 ///
 /// Under a new server epoch a set only adds, until one is complete: a restarted autoscaler that has
-/// heard of one sidecar so far must not make the others vanish. A local finding takes a replica out
-/// of the choice for a back-off, or until newer word of it comes. Pure: time is passed in. Linear
-/// in the number of replicas. Belongs to its Dispatcher's shard.
+/// heard of one sidecar so far must not make the others vanish. One that a set takes back while it
+/// is not complete stays, if an EndpointSlice calls it ready, for when no other has room. A local
+/// finding takes a replica out of the choice for a back-off, or until newer word of it comes. Pure:
+/// time is passed in. Linear in the number of replicas, n log n where slices count. Belongs to its
+/// Dispatcher's shard.
 class ReplicaSet {
  public:
   /// `capacity`: of a replica that nobody has told the capacity of; 0 is unlimited.
@@ -87,8 +90,9 @@ class ReplicaSet {
   Replica* close(std::string_view name, std::uint64_t epoch);
 
   /// The replica with the fewest requests of ours among those that may take one more now; of
-  /// several, the one not chosen for longest. Null if there is none. Counts the request as in
-  /// flight there: release() it.
+  /// several, the one not chosen for longest. Doubted ones come last, and get one request at a time
+  /// until one is answered. Null if there is none. Counts the request as in flight there: release()
+  /// it.
   [[nodiscard]] Replica* choose(TimePoint now);
   /// The request is no longer there. `replica` may be gone after the call.
   ///
@@ -128,10 +132,10 @@ class ReplicaSet {
  private:
   void announce(const wire::Replica& told);
   void merge_slices();
+  void add_from_slice(const SliceReplica& slice);
   void drop_unlisted();
   [[nodiscard]] Replica* find_told(const wire::Replica& told,
                                    const asio::ip::tcp::endpoint& address) noexcept;
-  [[nodiscard]] Replica* find_address(const asio::ip::tcp::endpoint& address) noexcept;
   [[nodiscard]] Replica& add(std::string name, const asio::ip::tcp::endpoint& address);
 
   std::vector<std::unique_ptr<Replica>> replicas_;

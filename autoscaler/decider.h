@@ -38,7 +38,8 @@ struct Signal {
 struct Observation {
   /// The first one is the metric of the policy. None, or none that is known: nothing is decided.
   std::vector<Signal> signals;
-  std::int32_t ready = 0;         ///< Replicas that said READY and do not drain.
+  /// Replicas that said READY and do not drain, and those that only the API calls ready.
+  std::int32_t ready = 0;
   std::int32_t replicas = 0;      ///< What the Deployment asks for now.
   std::uint32_t waiting_now = 0;  ///< In flight, queued or parked anywhere, by the newest gauges.
   std::int32_t floor = 0;         ///< Of `pilotlight.dev/floor`, at this time of the day.

@@ -84,10 +84,16 @@ bool Loop::demand_known(const Subject& subject) const {
   return registry_.activators() > 0 || subject.collector.has_sources();
 }
 
-Observation Loop::observe(const Subject& subject, TimePoint now) const {
+Observation Loop::observe(const Subject& subject, std::optional<std::uint32_t> parked,
+                          TimePoint now) const {
+  const wire::RevisionKey& key = subject.view.key;
   Observation seen;
-  seen.ready = registry_.ready_count(subject.view.key);
-  seen.replicas = scaler_.queue().wanted(subject.view.key).value_or(subject.view.replicas);
+  seen.poke = parked;
+  seen.replicas = scaler_.queue().wanted(key).value_or(subject.view.replicas);
+  seen.ready = registry_.ready_count(key);
+  // Of a replica that only the API calls ready, an activator that pokes has found that it is not.
+  const std::int32_t unheard = std::max(0, seen.replicas - seen.ready);
+  if (!parked) seen.ready += std::min(registry_.unheard_count(key), unheard);
   seen.waiting_now = subject.collector.present(now);
   seen.can_wake = registry_.activators() > 0;
   const std::chrono::sys_seconds wall(
@@ -121,8 +127,7 @@ void Loop::decide_on(Subject& subject, std::optional<std::uint32_t> parked, Time
   if (!subject.rival.empty()) return;
   LoggedDecision logged;
   logged.at = now;
-  logged.seen = observe(subject, now);
-  logged.seen.poke = parked;
+  logged.seen = observe(subject, parked, now);
   logged.policy = subject.policy;
   logged.before = subject.state;
   logged.decision = decide(logged.seen, subject.policy, subject.state, now);
@@ -130,12 +135,28 @@ void Loop::decide_on(Subject& subject, std::optional<std::uint32_t> parked, Time
   subject.last = logged.decision;
   if (parked && logged.decision.desired && subject.returning) subject.returning->woken = true;
   if (paths_ != nullptr && logged.decision.desired) {
-    // Without a replica there is nobody but the activators.
-    paths_->want(subject.view.key, logged.decision.direct && logged.seen.ready > 0);
+    subject.direct = logged.decision.direct && measured(subject, now);
+    paths_->want(subject.view.key, subject.direct);
   }
   leave_checkpoint(subject, now);
   if (recording_ != nullptr) record_turn(subject, logged);
   apply(subject, logged);
+}
+
+/// Whether what goes past the activators would be known. Without a replica there is nobody but
+/// them, and nobody else measures what goes to one that is not heard of; who is silent for less
+/// than a window (its pod ends, its connection is made anew) is no reason to send all others
+/// around.
+bool Loop::measured(Subject& subject, TimePoint now) const {
+  const wire::RevisionKey& key = subject.view.key;
+  if (registry_.unheard_count(key) == 0) {
+    subject.unheard_since.reset();
+  } else if (!subject.unheard_since) {
+    subject.unheard_since = now;
+  }
+  if (registry_.ready_count(key) == 0) return false;
+  if (!subject.unheard_since) return true;
+  return subject.direct && now - *subject.unheard_since < subject.policy.stable_window;
 }
 
 std::vector<PodCost> Loop::costs_of(const Subject& subject, std::int32_t to) const {

@@ -111,12 +111,14 @@ class Loop final : public wire::ServerListener, public RegistryListener, public 
   void record_seconds(Subject& subject);
   void record_turn(const Subject& subject, const LoggedDecision& logged);
   void leave_to(Subject& subject, const std::string& who);
+  [[nodiscard]] bool measured(Subject& subject, TimePoint now) const;
   [[nodiscard]] std::vector<PodCost> costs_of(const Subject& subject, std::int32_t to) const;
   void decide_on(Subject& subject, std::optional<std::uint32_t> parked, TimePoint now);
   void apply(Subject& subject, const LoggedDecision& logged);
   void scaled(const wire::RevisionKey& revision, const PatchOutcome& outcome);
   [[nodiscard]] std::vector<Signal> signals_of(const Subject& subject) const;
-  [[nodiscard]] Observation observe(const Subject& subject, TimePoint now) const;
+  [[nodiscard]] Observation observe(const Subject& subject, std::optional<std::uint32_t> parked,
+                                    TimePoint now) const;
   [[nodiscard]] bool demand_known(const Subject& subject) const;
 
   Clock& clock_;

@@ -10,10 +10,9 @@ namespace pilotlight::autoscaler {
 void Loop::await_return(Subject& subject, TimePoint now) {
   Subject::Return& awaited = subject.returning.emplace();
   awaited.until = now + subject.policy.stable_window;
-  // A Deployment that nobody has scaled yet has nothing to protect, and a sleeping one may wake.
-  if (subject.view.generation <= 1) return;
-  subject.state.initial_reached = true;
-  if (subject.view.replicas == 0) return;
+  // One that nobody has scaled yet may still be at its start.
+  if (subject.view.generation > 1) subject.state.initial_reached = true;
+  if (subject.view.replicas == 0) return;  // it may wake
   subject.state.hold_until = awaited.until;
   subject.collector.await_history();
 }

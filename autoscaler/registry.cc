@@ -64,7 +64,8 @@ void Registry::joined(wire::Peer& peer) {
   entry.record.name = hello.replica;
   entry.record.address = hello.address;
   entry.record.epoch = hello.epoch;
-  if (restarted) push(hello.revision);
+  const bool settled = settle_complete(group);
+  if (restarted || settled) push(hello.revision);
 }
 
 void Registry::left(wire::Peer& peer, bool replaced, TimePoint now) {
@@ -94,7 +95,8 @@ void Registry::sidecar_left(wire::Peer& peer, TimePoint now) {
   }
   const bool listed = place->second.record.phase == ReplicaPhase::draining;
   group->second.entries.erase(place);
-  if (listed) push(group->first);
+  const bool settled = settle_complete(group->second);
+  if (listed || settled) push(group->first);
 }
 
 void Registry::advance(TimePoint now) {
@@ -111,9 +113,9 @@ void Registry::advance(TimePoint now) {
         ++place;
       }
     }
-    const bool completed = settle_complete(group, now >= group.complete_at);
-    group.settled = group.complete && !going;
-    if (!gone.empty() || completed) push(key);
+    const bool changed = settle_complete(group, now >= group.complete_at);
+    group.settled = (group.complete || slices_known_) && !going;
+    if (!gone.empty() || changed) push(key);
     for (const ReplicaRecord& record : gone) {
       listener_.replica_not_ready(key, record, "connection lost");
     }
@@ -139,6 +141,7 @@ void Registry::ready(wire::Peer& sidecar, const wire::Ready& frame) {
   if (entry == nullptr) return;
   const wire::RevisionKey& key = sidecar.hello().revision;
   const bool was_ready = entry->record.phase == ReplicaPhase::ready;
+  entry->spoken = true;
   entry->record.phase = ReplicaPhase::ready;
   entry->record.capacity = frame.capacity;
   entry->record.replica_class = frame.replica_class;
@@ -150,7 +153,7 @@ void Registry::ready(wire::Peer& sidecar, const wire::Ready& frame) {
     group.ready_times_us.push_back(frame.ready_us);
     if (group.ready_times_us.size() > kReadyTimes) group.ready_times_us.pop_front();
   }
-  settle_complete(group, false);
+  settle_complete(group);
   push(key);
   if (!was_ready) listener_.replica_ready(key, ReplicaRecord(entry->record));
 }
@@ -160,10 +163,12 @@ void Registry::not_ready(wire::Peer& sidecar, const wire::NotReady& frame) {
   if (entry == nullptr) return;
   const wire::RevisionKey& key = sidecar.hello().revision;
   const ReplicaPhase before = entry->record.phase;
+  entry->spoken = true;
+  const bool settled = settle_complete(groups_[key]);
   if (frame.reason != wire::NotReadyReason::draining) {
     entry->record.phase = ReplicaPhase::unready;
     entry->fence.clear();
-    if (before != ReplicaPhase::unready) push(key);
+    if (before != ReplicaPhase::unready || settled) push(key);
   } else if (before != ReplicaPhase::draining) {
     entry->record.phase = ReplicaPhase::draining;
     push(key);
@@ -210,7 +215,7 @@ void Registry::track(const wire::RevisionKey& key, Duration stable_window, TimeP
   if (group.tracked) return;
   group.tracked = true;
   group.complete_at = now + stable_window;
-  settle_complete(group, false);
+  settle_complete(group);
   push(key);
 }
 
@@ -225,29 +230,31 @@ void Registry::untrack(const wire::RevisionKey& key) {
 void Registry::set_slice_addresses(const wire::RevisionKey& key, std::set<std::string> addresses) {
   Group& group = groups_[key];
   group.slice_addresses = std::move(addresses);
-  if (settle_complete(group, false)) push(key);
+  if (settle_complete(group)) push(key);
 }
 
 void Registry::slices_known() {
-  slices_known_ = true;
+  slices_known_ = true;  // from here on only news changes what is complete
   for (auto& [key, group] : groups_) {
-    if (settle_complete(group, false)) push(key);
+    if (settle_complete(group)) push(key);
   }
 }
 
-/// @return whether the revision's set has just become complete.
+/// @return whether the revision's set has become complete, or is so no longer.
 bool Registry::settle_complete(Group& group, bool overdue) {
-  if (group.complete || !group.tracked) return false;
-  const auto has_said_ready = [&group](const std::string& address) {
-    return std::any_of(group.entries.begin(), group.entries.end(), [&address](const auto& item) {
-      return item.second.record.address == address &&
-             item.second.record.phase != ReplicaPhase::unready;
-    });
-  };
-  const bool all = slices_known_ && std::all_of(group.slice_addresses.begin(),
-                                                group.slice_addresses.end(), has_said_ready);
-  group.complete = all || overdue;
-  return group.complete;
+  std::vector<const std::string*> heard;
+  for (const auto& [name, entry] : group.entries) {
+    const auto place = group.slice_addresses.find(entry.record.address);
+    if (entry.spoken && place != group.slice_addresses.end()) heard.push_back(&*place);
+  }
+  std::sort(heard.begin(), heard.end());
+  const auto distinct = std::unique(heard.begin(), heard.end()) - heard.begin();
+  group.unheard = static_cast<std::int32_t>(std::ssize(group.slice_addresses) - distinct);
+  if (!group.tracked) return false;
+  const bool all_known = slices_known_ || group.complete || overdue;
+  const bool complete = all_known && group.unheard == 0;
+  if (!complete) group.settled = false;
+  return std::exchange(group.complete, complete) != complete;
 }
 
 void Registry::push(const wire::RevisionKey& key) {

@@ -46,9 +46,9 @@ class RegistryListener {
 /// Every change goes out to every activator at once, as a whole set of the revision. A sidecar is
 /// believed about its own epoch only; one whose connection breaks stays listed for 1 s, because a
 /// reconnect takes less. Draining is a fence: every activator is sent DRAIN, and when each has
-/// answered or is gone the sidecar is told DRAINED. After a start of the autoscaler the sets of a
-/// revision are not `complete` until every address that its EndpointSlices call ready has said
-/// READY, or one stable window has passed.
+/// answered or is gone the sidecar is told DRAINED. A set is `complete` while every address that
+/// the revision's EndpointSlices call ready has a sidecar that has said how it is: one that cannot
+/// reach us serves all the same, so activators must not forget it for our ignorance (ADR 0013).
 ///
 /// Peers are borrowed between joined() and left(). One shard; pure but for what it sends.
 class Registry {
@@ -64,6 +64,7 @@ class Registry {
   void drained(wire::Peer& activator, const wire::Drained& frame);
 
   /// There is a Deployment for it: activators are told of it even while it has no replica.
+  /// Should EndpointSlices be unknown one window later, what sidecars have said is all there is.
   void track(const wire::RevisionKey& revision, Duration stable_window, TimePoint now);
   void untrack(const wire::RevisionKey& revision);
 
@@ -84,6 +85,8 @@ class Registry {
   void repeat(const wire::RevisionKey& revision, wire::Peer& activator);
 
   [[nodiscard]] std::int32_t ready_count(const wire::RevisionKey& revision) const;
+  /// Addresses that EndpointSlices call ready, and of whose sidecars nothing was heard.
+  [[nodiscard]] std::int32_t unheard_count(const wire::RevisionKey& revision) const;
   [[nodiscard]] std::vector<ReplicaRecord> replicas(const wire::RevisionKey& revision) const;
   [[nodiscard]] std::size_t activators() const noexcept { return activators_.size(); }
   [[nodiscard]] bool has_sidecars(const wire::RevisionKey& revision) const;
@@ -100,26 +103,28 @@ class Registry {
     ReplicaRecord record;
     wire::Peer* peer = nullptr;
     std::optional<TimePoint> gone_since;
+    bool spoken = false;  // it has said READY or NOT_READY
     bool replayed = false;
     std::set<wire::Peer*> fence;  // activators that have not answered DRAIN
   };
   struct Group {
     std::map<std::string, Entry> entries;  // by replica name
     std::set<std::string> slice_addresses;
+    std::int32_t unheard = 0;                  // of those
     std::deque<std::uint64_t> ready_times_us;  // the last 32
     std::uint64_t wake_p50_us = 0;             // 0: none was seen
     std::uint64_t wake_p95_us = 0;
     bool tracked = false;
     bool complete = false;
     bool settled = false;  // advance() has nothing to do here until something changes
-    TimePoint complete_at = TimePoint::max();  // at the latest
+    TimePoint complete_at = TimePoint::max();  // at the latest, if no slices are known by then
   };
 
   [[nodiscard]] Entry* entry_of(const wire::Peer& sidecar, std::uint64_t epoch);
   [[nodiscard]] const Group* group_of(const wire::RevisionKey& revision) const;
   [[nodiscard]] wire::Endpoints endpoints_of(const wire::RevisionKey& key, const Group& group);
   void push(const wire::RevisionKey& key);
-  bool settle_complete(Group& group, bool overdue);
+  bool settle_complete(Group& group, bool overdue = false);
   void send_drain(const wire::RevisionKey& key, Entry& entry, wire::Peer& activator);
   void finish_fence(const wire::RevisionKey& key, Entry& entry);
   void sidecar_left(wire::Peer& peer, TimePoint now);

@@ -54,6 +54,11 @@ std::int32_t Registry::ready_count(const wire::RevisionKey& key) const {
       [](const auto& item) { return item.second.record.phase == ReplicaPhase::ready; }));
 }
 
+std::int32_t Registry::unheard_count(const wire::RevisionKey& key) const {
+  const Group* group = group_of(key);
+  return group == nullptr ? 0 : group->unheard;
+}
+
 std::vector<ReplicaRecord> Registry::replicas(const wire::RevisionKey& key) const {
   std::vector<ReplicaRecord> out;
   const Group* group = group_of(key);

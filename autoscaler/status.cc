@@ -34,8 +34,10 @@ json decision_of(const LoggedDecision& logged) {
 
 std::int64_t wanted_activators(Loop& loop, const Subject& subject) {
   const config::ScalingPolicy& policy = subject.view.policy;
-  return activators_wanted(loop.registry().ready_count(subject.view.key),
-                           policy.total_per_replica(), policy.target_burst_capacity,
+  const wire::RevisionKey& key = subject.view.key;
+  const std::int32_t serving =
+      loop.registry().ready_count(key) + loop.registry().unheard_count(key);
+  return activators_wanted(serving, policy.total_per_replica(), policy.target_burst_capacity,
                            policy.activator_capacity);
 }
 
@@ -66,6 +68,7 @@ json revision_of(Loop& loop, const Subject& subject) {
               {"service", subject.view.service},
               {"desired", subject.desired},
               {"ready", loop.registry().ready_count(subject.view.key)},
+              {"unheard", loop.registry().unheard_count(subject.view.key)},
               {"stable", subject.last.stable},
               {"panic", subject.last.panic},
               {"wakes", subject.wakes},

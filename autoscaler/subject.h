@@ -36,6 +36,8 @@ struct Subject {
   std::int32_t desired = 0;  ///< What was last wanted.
   std::string rival;         ///< Who else scales it, so that it is left alone; "": nobody.
   std::uint64_t wakes = 0;   ///< From zero to some.
+  bool direct = false;       ///< Requests may go past the activators.
+  std::optional<TimePoint> unheard_since;  ///< A replica serves of which nothing is heard.
   TimePoint next_tick{};
 
   /// An event of the watch that still shows `from` shortly after a patch is old news.

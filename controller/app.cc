@@ -6,6 +6,7 @@
 
 #include "common/base/log.h"
 #include "common/base/system_clock.h"
+#include "common/metrics/exposition.h"
 #include "common/wire/credentials.h"
 
 namespace pilotlight::controller {
@@ -54,8 +55,8 @@ App::App(Options options)
     : options_(std::move(options)),
       random_(random_seed()),
       kube_(shard_.executor(), shard_.clock(), options_.kube),
-      hooks_(http_,
-             [this](std::string_view path, const Json& posted) { return answer(path, posted); }),
+      hooks_(http_, [this](std::string_view path,
+                           const Json& posted) { return answer_counted(path, posted); }),
       certificate_(
           kube_, shard_.clock(), names_of(options_), [this](const KeyPair& pair) { show(pair); },
           &today, random_),
@@ -66,6 +67,10 @@ App::App(Options options)
              [this](const control::Request& request, control::Reply& reply) {
                return admin(request, reply);
              }),
+      metrics_(shard_.executor(), shard_.clock(),
+               [this](const control::Request& request, control::Reply& reply) {
+                 return metrics(request, reply);
+               }),
       signals_(shard_.executor(), SIGTERM, SIGINT) {}
 
 std::optional<std::string> App::bind() {
@@ -77,7 +82,11 @@ std::optional<std::string> App::bind() {
   if (!hooks) return failed("webhook", options_.hooks, hooks.error());
   const auto admin = admin_.listen(options_.admin);
   if (!admin) return failed("admin", options_.admin, admin.error());
-  log_info("listening", {{"hooks", to_string(*hooks)}, {"admin", to_string(*admin)}});
+  const auto metrics = metrics_.listen(options_.metrics);
+  if (!metrics) return failed("metrics", options_.metrics, metrics.error());
+  log_info("listening", {{"hooks", to_string(*hooks)},
+                         {"admin", to_string(*admin)},
+                         {"metrics", to_string(*metrics)}});
   return std::nullopt;
 }
 
@@ -119,6 +128,14 @@ std::optional<Json> App::answer(std::string_view path, const Json& posted) const
   return std::nullopt;
 }
 
+std::optional<Json> App::answer_counted(std::string_view path, const Json& posted) {
+  std::optional<Json> made = answer(path, posted);
+  if (!made) return made;
+  const bool allowed = kube::boolean(*made, {"response", "allowed"}, false);
+  ++reviews_[{std::string(path.substr(1)), allowed ? "allowed" : "refused"}];
+  return made;
+}
+
 void App::leader_changed(const std::string& holder) {
   log_info("leader", {{"holder", holder.empty() ? "nobody" : holder}});
 }
@@ -153,6 +170,7 @@ Task<> App::unwind() {
   }
   hooks_.stop();
   co_await admin_.stop();
+  co_await metrics_.stop();
   deadline_runner_.stop();
   leaves_.stop();
   shard_.scope().cancel(asio::cancellation_type::terminal);
@@ -173,6 +191,18 @@ Task<> App::admin(const control::Request& request, control::Reply& reply) {
   } else {
     co_await reply.send(404, "text/plain", "not found: /healthz, /readyz or /status\n");
   }
+}
+
+Task<> App::metrics(const control::Request& request, control::Reply& reply) {
+  if (request.path != "/metrics") {
+    co_await reply.send(404, "text/plain", std::string("not found: /metrics\n"));
+    co_return;
+  }
+  const MetricsFacts facts{reviews_,           reconciler_.writes(),
+                           reconciler_.due(),  reconciler_.left_alone().size(),
+                           elector_.leading(), certificate_.credentials()};
+  std::string body = metrics_text(facts);
+  co_await reply.send(200, kExpositionType, std::move(body));
 }
 
 std::string App::status() const {

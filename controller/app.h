@@ -25,10 +25,11 @@ struct Options {
   std::vector<std::string> hosts;           ///< Names of the webhook, besides its Service's.
   tcp::endpoint hooks{asio::ip::address_v4::any(), 9443};
   tcp::endpoint admin{asio::ip::address_v4::any(), 8022};
+  tcp::endpoint metrics{asio::ip::address_v4::any(), 9090};
 };
 
 /// The controller, put together: one shard with the webhook port, the admin port (/healthz,
-/// /readyz, /status), the watches of the API, the certificate and the reconciler.
+/// /readyz, /status), the metrics port, the watches of the API, the certificate and the reconciler.
 ///
 /// Any number of replicas may run: all answer webhooks and keep the certificate, the one that holds
 /// the Lease does the rest. SIGTERM ends it once what was asked is answered, within 10 s.
@@ -51,10 +52,12 @@ class App final : kube::Elector::Listener {
   [[nodiscard]] std::string autoscaler() const;
   [[nodiscard]] Json answer_pod(const Json& posted) const;
   [[nodiscard]] std::optional<Json> answer(std::string_view path, const Json& posted) const;
+  [[nodiscard]] std::optional<Json> answer_counted(std::string_view path, const Json& posted);
   void show(const KeyPair& pair);
   [[nodiscard]] Task<> watch_signals();
   [[nodiscard]] Task<> unwind();
   [[nodiscard]] Task<> admin(const control::Request& request, control::Reply& reply);
+  [[nodiscard]] Task<> metrics(const control::Request& request, control::Reply& reply);
   [[nodiscard]] std::string status() const;
 
   Options options_;
@@ -70,6 +73,8 @@ class App final : kube::Elector::Listener {
   Reconciler reconciler_;
   kube::Elector elector_;
   control::Server admin_;
+  control::Server metrics_;
+  Counts reviews_;
   asio::basic_signal_set<Executor> signals_;
 };
 

@@ -57,6 +57,7 @@ class CertificateKeeper {
 
   /// Whom to trust, as PEM; "" before the first certificate is shown.
   [[nodiscard]] const std::string& bundle() const noexcept { return shown_.bundle; }
+  [[nodiscard]] const Credentials& credentials() const noexcept { return shown_; }
 
  private:
   /// What is known of one object, and what is told when it changes.

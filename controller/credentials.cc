@@ -1,5 +1,7 @@
 #include "controller/credentials.h"
 
+#include <utility>
+
 #include "common/base/base64.h"
 
 namespace pilotlight::controller {
@@ -12,6 +14,25 @@ std::optional<std::string> part(const Json& secret, const char* key) {
 bool lasts(const KeyPair& pair, WallTime now, std::chrono::seconds left) {
   const auto end = certificate_end(pair.certificate);
   return end && *end - now > left;
+}
+
+/// @return "" or why it could not.
+std::string renew_authority(Credentials& credentials, WallTime now) {
+  KeyPair& authority = credentials.authority;
+  KeyPair& successor = credentials.successor;
+  if (lasts(authority, now, kAuthorityRenewal)) return "";
+  if (!lasts(successor, now, kAuthorityRenewal)) {
+    auto made = make_authority("pilotlight", now, kAuthorityLife);
+    if (!made) return made.error();
+    // The old one stays trusted as long as anybody may still show what it has signed.
+    credentials.bundle = made->certificate + authority.certificate;
+    successor = std::move(*made);
+  }
+  const bool known = !lasts(successor, now, kAuthorityLife - kSuccession);
+  if (known || !lasts(authority, now, kServingRenewal)) {
+    authority = std::exchange(successor, KeyPair());
+  }
+  return "";
 }
 
 }  // namespace
@@ -27,6 +48,8 @@ std::optional<Credentials> read_credentials(const Json& secret) {
   out.bundle = *bundle;
   out.authority.certificate = *authority;
   out.authority.key = *authority_key;
+  out.successor.certificate = part(secret, "next-ca.crt").value_or("");
+  out.successor.key = part(secret, "next-ca.key").value_or("");
   out.serving.certificate = *serving;
   out.serving.key = *serving_key;
   if (out.serving.certificate.empty()) return std::nullopt;  // the empty Secret of deploy/
@@ -34,11 +57,15 @@ std::optional<Credentials> read_credentials(const Json& secret) {
 }
 
 Json secret_data(const Credentials& credentials) {
-  return {{"ca-bundle.crt", to_base64(credentials.bundle)},
-          {"ca.crt", to_base64(credentials.authority.certificate)},
-          {"ca.key", to_base64(credentials.authority.key)},
-          {"tls.crt", to_base64(credentials.serving.certificate)},
-          {"tls.key", to_base64(credentials.serving.key)}};
+  Json data = {{"ca-bundle.crt", to_base64(credentials.bundle)},
+               {"ca.crt", to_base64(credentials.authority.certificate)},
+               {"ca.key", to_base64(credentials.authority.key)},
+               {"tls.crt", to_base64(credentials.serving.certificate)},
+               {"tls.key", to_base64(credentials.serving.key)}};
+  if (credentials.successor.certificate.empty()) return data;
+  data["next-ca.crt"] = to_base64(credentials.successor.certificate);
+  data["next-ca.key"] = to_base64(credentials.successor.key);
+  return data;
 }
 
 KeyPair read_pair(const Json& secret) {
@@ -62,13 +89,8 @@ MadePair renew_certificate(const KeyPair& found, const KeyPair& authority,
 FoundCredentials renew_credentials(const std::optional<Credentials>& found,
                                    const std::vector<std::string>& names, WallTime now) {
   Credentials out = found.value_or(Credentials());
-  if (!lasts(out.authority, now, kAuthorityRenewal)) {
-    auto made = make_authority("pilotlight", now, kAuthorityLife);
-    if (!made) return FoundCredentials(boost::system::in_place_error, made.error());
-    // The old one stays trusted as long as anybody may still show what it has signed.
-    out.bundle = made->certificate + out.authority.certificate;
-    out.authority = std::move(*made);
-  }
+  const std::string failure = renew_authority(out, now);
+  if (!failure.empty()) return FoundCredentials(boost::system::in_place_error, failure);
   auto serving = renew_certificate(out.serving, out.authority, names, now);
   if (!serving) return FoundCredentials(boost::system::in_place_error, serving.error());
   out.serving = std::move(*serving);

@@ -26,6 +26,7 @@ struct Raw {
   pilotlight::config::ApiFlags api;
   std::string hooks = "0.0.0.0:9443";
   std::string admin = "0.0.0.0:8022";
+  std::string metrics = "0.0.0.0:9090";
   std::string config_autoscaler;
   std::string level = "info";
 };
@@ -42,6 +43,7 @@ void declare(CLI::App& cli, Raw& raw, pilotlight::controller::Options& options) 
   cli.add_option("--hooks", raw.hooks, "ADDRESS:PORT of the webhooks")->capture_default_str();
   cli.add_option("--admin", raw.admin, "ADDRESS:PORT of /healthz, /readyz and /status")
       ->capture_default_str();
+  cli.add_option("--metrics", raw.metrics, "ADDRESS:PORT of /metrics")->capture_default_str();
   cli.add_option("--host", options.hosts, "Another name or address of the webhooks' certificate");
   cli.add_option("--sidecar-image", sidecar.image, "Image of the sidecar")->capture_default_str();
   cli.add_option("--sidecar-pull-policy", sidecar.pull_policy, "Of that image")
@@ -83,6 +85,7 @@ pilotlight::config::Problems check(const Raw& raw, pilotlight::controller::Optio
   }
   options.hooks = endpoint("--hooks", raw.hooks);
   options.admin = endpoint("--admin", raw.admin);
+  options.metrics = endpoint("--metrics", raw.metrics);
   if (!options.rules.sidecar.autoscaler.empty()) {
     (void)endpoint("--autoscaler", options.rules.sidecar.autoscaler);
   }

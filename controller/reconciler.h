@@ -10,6 +10,7 @@
 #include "common/kube/back_off.h"
 #include "common/kube/watcher.h"
 #include "controller/cluster_state.h"
+#include "controller/metrics.h"
 
 namespace pilotlight::controller {
 
@@ -45,8 +46,11 @@ class Reconciler {
   /// Whether everything has been seen once.
   [[nodiscard]] bool synced() const noexcept;
   /// Whether nothing waits to be done.
-  [[nodiscard]] bool at_rest() const noexcept { return services_due_.empty() && due_.empty(); }
+  [[nodiscard]] bool at_rest() const noexcept { return due() == 0; }
   [[nodiscard]] const ClusterState& state() const noexcept { return state_; }
+  /// Objects that wait to be looked at.
+  [[nodiscard]] std::size_t due() const noexcept { return services_due_.size() + due_.size(); }
+  [[nodiscard]] const Counts& writes() const noexcept { return writes_; }
   /// Services in front of our pods that are not taken over, and why.
   [[nodiscard]] const std::map<Key, std::string>& left_alone() const noexcept {
     return left_alone_;
@@ -77,6 +81,7 @@ class Reconciler {
   Event changed_;
   std::set<Key> services_due_;
   std::set<Key> due_;  // Deployments
+  Counts writes_;
   ClusterState::Touched failed_;
   std::map<Key, std::string> left_alone_;
   std::set<std::pair<std::string, std::uint16_t>> listening_;

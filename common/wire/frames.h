@@ -215,7 +215,8 @@ struct Replica {
 };
 
 /// The replicas of one revision. Newest wins by (server_epoch, generation). Under a server epoch
-/// that is new to the receiver a set only adds to what it knows, until one says `complete`.
+/// that is new to the receiver a set only adds to what it knows, until one says `complete`; one
+/// that no longer says so may lack replicas that serve (ADR 0013).
 struct Endpoints {
   RevisionKey revision;
   std::uint64_t server_epoch = 0;

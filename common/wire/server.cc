@@ -1,28 +1,17 @@
 #include "common/wire/server.h"
 
-#include <list>
 #include <numeric>
-#include <set>
 #include <tuple>
 #include <utility>
 
 #include <boost/asio/this_coro.hpp>
 
-#include "common/async/scope.h"
 #include "common/base/log.h"
-#include "common/base/log_limit.h"
-#include "common/net/listener.h"
 #include "common/net/tls_files.h"
-#include "common/wire/link.h"
-#include "common/wire/server_rules.h"
+#include "common/wire/server_state.h"
 
 namespace pilotlight::wire {
 namespace {
-
-using namespace std::chrono_literals;
-
-// Before the connection's time is up, so that a client hears why it gets no WELCOME.
-constexpr Duration kLastWord = 200ms;
 
 /// Who says that HELLO: one process, whatever its connections.
 auto process_of(const Hello& hello) {
@@ -30,156 +19,6 @@ auto process_of(const Hello& hello) {
 }
 
 }  // namespace
-
-struct Server::State {
-  class Connection;
-
-  /// Connections by the process at their other end, one each.
-  struct ByProcess {
-    using is_transparent = void;
-    bool operator()(const Connection* a, const Connection* b) const;
-    bool operator()(const Connection* a, const Hello& b) const;
-    bool operator()(const Hello& a, const Connection* b) const;
-  };
-
-  State(Executor e, Clock& c, ServerOptions o, ServerListener& l)
-      : clock(c), options(std::move(o)), listener(l), scope(e), acceptor(e, c, [this](TcpStream s) {
-          accept(std::move(s));
-        }) {
-    counts.limit = options.connection_limit;
-  }
-
-  void accept(TcpStream stream);
-  [[nodiscard]] Task<> serve(std::list<std::unique_ptr<Connection>>::iterator place);
-  [[nodiscard]] Transport secured(TcpStream stream) const;
-  void greet(Connection& connection, const Hello& hello);
-  void admit(Connection& connection, const Hello& hello);
-  void count(Refusal why, std::string_view text, const std::string& peer);
-
-  Clock& clock;
-  ServerOptions options;
-  ServerListener& listener;
-  ServerCounts counts;
-  std::array<LogLimit, kRefusals> lines;  // of the log, by Refusal
-  Scope scope;
-  Listener acceptor;
-  std::list<std::unique_ptr<Connection>> connections;
-  std::set<Connection*, ByProcess> newest;  // of each process that has joined
-  std::optional<std::string> leader;        // who does the work instead, if somebody does
-  bool stopping = false;
-};
-
-class Server::State::Connection final : public Peer {
- public:
-  Connection(State& server, Transport stream, std::string peer)
-      : server_(server),
-        peer_(std::move(peer)),
-        link_(std::move(stream), server.clock, outbox_,
-              [this](Frame frame) { on_frame(std::move(frame)); }) {}
-
-  [[nodiscard]] const Hello& hello() const noexcept override { return hello_; }
-
-  void send(Frame frame) override {
-    if (!link_.open()) return;
-    if (outbox_.push(std::move(frame))) return link_.wake();
-    outbox_.drop_urgent();  // room for the last word
-    close(ErrorCause::too_slow, "too many frames wait for this peer");
-  }
-
-  void put_endpoints(Endpoints endpoints) override {
-    const RevisionKey revision = endpoints.revision;
-    put(revision, std::move(endpoints));
-  }
-
-  void put_checkpoint(Checkpoint checkpoint) override {
-    const RevisionKey revision = checkpoint.revision;
-    put(revision, std::move(checkpoint));
-  }
-
-  void close(ErrorCause cause, std::string_view text) override {
-    Error error;
-    error.code = cause;
-    error.text = text;
-    static_cast<void>(outbox_.push(error));  // full: the peer does not read anyway
-    link_.flush_and_end(text);
-  }
-
-  [[nodiscard]] Link& link() noexcept { return link_; }
-  [[nodiscard]] bool joined() const noexcept { return joined_; }
-  [[nodiscard]] bool replaced() const noexcept { return replaced_; }
-  [[nodiscard]] const std::string& peer() const noexcept { return peer_; }
-
-  void refuse(const Objection& objection) {
-    server_.count(objection.why, objection.text, peer_);
-    close(cause_of(objection.why), objection.text);
-  }
-
-  /// Asks the gate, and acts on what it says.
-  void present(Hello hello) { link_.hold_for(decide(std::move(hello))); }
-
-  void welcome(Hello hello, const Welcome& welcome) {
-    hello_ = std::move(hello);
-    hello_.token.clear();  // checked: nobody needs it any more
-    joined_ = true;
-    link_.established();
-    send(welcome);
-  }
-
-  void send_away(const std::string& to) {
-    Goaway away;
-    away.leader = to;
-    away.text = to.empty() ? "nobody leads yet" : "another autoscaler leads";
-    static_cast<void>(outbox_.push(away));  // full: the peer does not read anyway
-    link_.flush_and_end(away.text);
-  }
-
-  void replace() {
-    replaced_ = true;
-    close(ErrorCause::replaced, "a newer connection of the same process took over");
-  }
-
- private:
-  void put(const RevisionKey& revision, Frame frame) {
-    if (!link_.open()) return;
-    outbox_.put(revision, std::move(frame));
-    link_.wake();
-  }
-
-  void on_frame(Frame frame) {
-    ++server_.counts.frames;
-    if (!joined_) {
-      if (const auto* hello = std::get_if<Hello>(&frame)) return server_.greet(*this, *hello);
-      Objection wrong;
-      wrong.why = Refusal::protocol;
-      wrong.text = "the first frame must be HELLO";
-      return refuse(wrong);
-    }
-    if (!may_send(hello_.role, type_of(frame))) {
-      return close(ErrorCause::protocol,
-                   "not yours to send: " + std::string(name_of(type_of(frame))));
-    }
-    server_.listener.received(*this, frame);
-  }
-
-  [[nodiscard]] Task<> decide(Hello hello) {
-    const TimePoint deadline = link_.established_by() - kLastWord;
-    const auto objection = co_await server_.options.gate->check(hello, deadline);
-    if (!link_.open()) co_return;
-    if (objection) {
-      refuse(*objection);
-    } else {
-      server_.admit(*this, hello);
-    }
-  }
-
-  State& server_;
-  std::string peer_;  // ip:port, for the log
-  Outbox outbox_;
-  Link link_;
-  Hello hello_;
-  bool joined_ = false;
-  bool replaced_ = false;
-};
 
 bool Server::State::ByProcess::operator()(const Connection* a, const Connection* b) const {
   return process_of(a->hello()) < process_of(b->hello());

@@ -146,6 +146,66 @@ TEST_F(ReplicaSetTest, AReplicaTooNewForTheSlicesStaysWhenTheAutoscalerLeaves) {
   EXPECT_EQ(listed(), "1");
 }
 
+TEST_F(ReplicaSetTest, OneThatTheAutoscalerLostSightOfStaysWhileASliceCallsItReady) {
+  set_.apply_slices({slice("1"), slice("2")});
+  endpoints({told("1", 2), told("2", 2)});
+  endpoints({told("2", 2)}, false);
+  EXPECT_EQ(listed(), "12");
+  EXPECT_EQ(choose() + choose(), "22") << "others come first";
+  EXPECT_EQ(choose(), "1") << "better than to wait";
+  EXPECT_EQ(choose(), "") << "but one at a time";
+  set_.succeeded(*named("1"));
+  endpoints({told("2", 2)}, false);
+  EXPECT_EQ(choose(), "1") << "it is there: what the autoscaler does not see is no news";
+  set_.apply_slices({slice("2")});
+  EXPECT_EQ(named("1"), nullptr) << "the slice has taken it back too";
+  set_.apply_slices({slice("1"), slice("2")});
+  endpoints({told("2", 2), told("1", 2)});
+  EXPECT_EQ(listed(), "12");
+  endpoints({}, true);
+  EXPECT_EQ(listed(), "") << "who knows everything is believed";
+}
+
+TEST_F(ReplicaSetTest, WhenAllAreDoubtedEachIsTried) {
+  set_.apply_slices({slice("1"), slice("2")});
+  endpoints({told("1", 2), told("2", 2)});
+  endpoints({}, false);
+  EXPECT_EQ(choose() + choose() + choose(), "12");
+  set_.release(*named("1"), Finding::refused, now_);
+  EXPECT_EQ(choose(), "") << "one has been tried, one is being tried";
+  EXPECT_EQ(set_.usable(), 1u);
+}
+
+TEST_F(ReplicaSetTest, WhatTheAutoscalerCallsReadyASliceDoesNotTakeBackWhileItIsThere) {
+  set_.apply_slices({slice("1"), slice("2")});
+  endpoints({told("1")}, false);
+  set_.apply_slices({slice("1", false), slice("2")});
+  EXPECT_EQ(listed(), "12") << "the sidecar knows better than the slice";
+  set_.set_connected(false);
+  set_.apply_slices({slice("1"), slice("2")});
+  set_.apply_slices({slice("2")});
+  EXPECT_EQ(listed(), "2");
+}
+
+TEST_F(ReplicaSetTest, OneThatASliceTakesBackAndCallsReadyAgainIsTheSame) {
+  set_.apply_slices({slice("1")});
+  ASSERT_EQ(choose(), "1");
+  set_.apply_slices({slice("1", false)});
+  EXPECT_EQ(listed(), "");
+  set_.apply_slices({slice("1")});
+  EXPECT_EQ(set_.all().size(), 1u);
+  EXPECT_EQ(named("1")->in_flight, 1u);
+}
+
+TEST_F(ReplicaSetTest, ASetThatIsCompleteNoLongerIsFilledUpFromTheSlices) {
+  endpoints({told("1")});
+  set_.apply_slices({slice("1"), slice("2")});
+  EXPECT_EQ(listed(), "1");
+  endpoints({told("1")}, false);
+  EXPECT_EQ(listed(), "12");
+  EXPECT_EQ(choose() + choose(), "12") << "nobody doubts the other";
+}
+
 TEST_F(ReplicaSetTest, WhatASliceToldAndASidecarConfirmsIsOneReplica) {
   set_.apply_slices({slice("1")});
   ASSERT_EQ(choose(), "1");

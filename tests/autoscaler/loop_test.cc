@@ -81,13 +81,32 @@ TEST_F(LoopTest, AfterARestartCountsAreHeldForAWindow) {
   EXPECT_FALSE(target.calls.empty());
 }
 
-TEST_F(LoopTest, ADeploymentThatNobodyHasScaledYetIsNotHeld) {
+TEST_F(LoopTest, ANewDeploymentIsHeldOnlyUntilWhoeverIsThereHasReplayed) {
   start();
   loop.track(view(1, 1));
   loop.deployments_known();
+  loop.registry().slices_known();
   loop.joined(activator);
-  run_load(100, 6s);
+  wire::HistoryEnd end;
+  end.epoch = activator.hello().epoch;
+  loop.received(activator, end);
+  run_load(100, 8s);
   EXPECT_FALSE(target.calls.empty());
+}
+
+TEST_F(LoopTest, ReplicasThatOnlyTheApiCallsReadyCountButForAPoke) {
+  start();
+  loop.deployments_known();
+  loop.registry().slices_known();
+  loop.track(view(2, 7));
+  loop.registry().set_slice_addresses(key, {"r1:8012", "r2:8012", "r3:8012"});
+  loop.joined(activator);
+  run_load(1, 6s);
+  ASSERT_NE(loop.log().last(key), nullptr);
+  EXPECT_EQ(loop.log().last(key)->seen.ready, 2) << "not more than there are to be";
+  poke(3);
+  EXPECT_EQ(loop.log().last(key)->seen.ready, 0);
+  EXPECT_EQ(loop.log().last(key)->decision.reason, Reason::poke);
 }
 
 TEST_F(LoopTest, WithoutAnybodyConnectedNothingChanges) {

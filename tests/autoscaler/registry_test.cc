@@ -217,11 +217,46 @@ TEST_F(RegistryTest, ASetIsCompleteOnceEveryKnownAddressHasSpoken) {
   EXPECT_TRUE(activator.endpoints.back().complete);
 }
 
-TEST_F(RegistryTest, ASetIsCompleteAfterAWindowWhateverTheSlicesSay) {
+TEST_F(RegistryTest, AReplicaThatServesButCannotReachUsKeepsTheSetIncomplete) {
   registry.joined(activator);
   registry.track(key, 60s, kStart);
-  registry.set_slice_addresses(key, {"r1:8012"});
+  registry.set_slice_addresses(key, {"r1:8012", "r2:8012"});
   registry.slices_known();
+  registry.joined(r1);
+  say_ready(r1);
+  registry.advance(kStart + 61s);
+  EXPECT_FALSE(activator.endpoints.back().complete);
+  EXPECT_EQ(registry.ready_count(key), 1);
+  EXPECT_EQ(registry.unheard_count(key), 1);
+  registry.joined(r2);
+  EXPECT_FALSE(activator.endpoints.back().complete) << "a HELLO does not say how it is";
+  wire::NotReady frame;
+  frame.epoch = 1;
+  registry.not_ready(r2, frame);
+  EXPECT_TRUE(activator.endpoints.back().complete) << "its sidecar knows better than the slice";
+  EXPECT_EQ(registry.unheard_count(key), 0);
+}
+
+TEST_F(RegistryTest, OneWhoseConnectionIsLostIsUnheardWhileASliceCallsItReady) {
+  registry.joined(activator);
+  registry.track(key, 60s, kStart);
+  registry.joined(r1);
+  say_ready(r1);
+  registry.slices_known();
+  registry.set_slice_addresses(key, {"r1:8012"});
+  EXPECT_TRUE(activator.endpoints.back().complete);
+  registry.left(r1, false, kStart);
+  registry.advance(kStart + 1s);
+  EXPECT_EQ(activator.listed(), Names{});
+  EXPECT_FALSE(activator.endpoints.back().complete);
+  EXPECT_EQ(heard.lines.back(), "not ready r1: connection lost");
+  registry.set_slice_addresses(key, {});
+  EXPECT_TRUE(activator.endpoints.back().complete);
+}
+
+TEST_F(RegistryTest, WithoutSlicesASetIsCompleteAfterAWindow) {
+  registry.joined(activator);
+  registry.track(key, 60s, kStart);
   registry.advance(kStart + 59s);
   EXPECT_FALSE(activator.endpoints.back().complete);
   registry.advance(kStart + 60s);

@@ -20,6 +20,7 @@ SubjectView view(std::int32_t replicas = 1) {
   out.service = "iris";
   out.deployment = "iris-00001-deployment";
   out.replicas = replicas;
+  out.generation = 7;
   out.policy.container_concurrency = 10;
   out.policy.initial_scale = 0;
   return out;
@@ -123,6 +124,14 @@ ReturnWorld::Plan plan_of(Shape shape, SubjectView of = view()) {
 }
 
 TEST(Return, OnARampEveryDecisionIsTheSame) { expect_same(plan_of(ramp), 100ms, true, 5); }
+
+TEST(Return, ADeploymentThatNobodyHasScaledYetIsWaitedForToo) {
+  ReturnWorld::Plan plan = plan_of(ramp);
+  plan.view.generation = 1;
+  plan.view.policy.container_concurrency = 100;  // one replica does for all of it
+  plan.view.policy.initial_scale = 1;
+  expect_same(plan, 100ms, false, 0);
+}
 
 TEST(Return, APanicAndItsEndAreTheSame) { expect_same(plan_of(burst), 700ms, true); }
 

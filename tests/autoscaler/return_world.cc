@@ -78,7 +78,8 @@ void FakeSender::replay(Loop& loop, const wire::Stats& stats, TimePoint now) {
   loop.received(*peer_, end);
 }
 
-ReturnWorld::ReturnWorld(Plan plan) : plan_(std::move(plan)), replicas_(plan_.view.replicas) {
+ReturnWorld::ReturnWorld(Plan plan)
+    : plan_(std::move(plan)), replicas_(plan_.view.replicas), generation_(plan_.view.generation) {
   clock_.advance(1000s);
   begun_ = clock_.now();
   for (std::size_t i = 0; i < plan_.activators; ++i) {

@@ -118,7 +118,7 @@ class ReturnWorld final : private ScaleTarget {
   std::vector<std::unique_ptr<FakeSender>> sidecars_;
   std::vector<TimePoint> born_;  // of the sidecars
   std::int32_t replicas_;
-  std::int64_t generation_ = 7;
+  std::int64_t generation_;
   bool echo_due_ = false;
 };
 

@@ -27,13 +27,21 @@ end_pods() {
   done
 }
 
+is_node() { [[ $(readlink "$node_claim") == "$KRUN" ]]; }  # not one that still waits to be
+
 stop kubelet proxy scheduler kcm
-[[ $(cat "$KRUN/tier" 2>/dev/null) == b ]] && end_pods
+is_node && end_pods
 stop containerd apiserver etcd
-if [[ $(cat "$KRUN/tier" 2>/dev/null) == b ]]; then
-  sleep 0.3
-  for group in /sys/fs/cgroup/*/kubepods* /sys/fs/cgroup/kubepods*; do
-    [[ -d $group ]] && find "$group" -depth -type d -exec rmdir {} \; 2>/dev/null
+if is_node; then
+  for _ in $(seq 50); do  # until the last process of a pod is gone
+    left=
+    for group in /sys/fs/cgroup/*/kubepods* /sys/fs/cgroup/kubepods*; do
+      [[ -d $group ]] || continue
+      find "$group" -depth -type d -exec rmdir {} \; 2>/dev/null
+      [[ ! -d $group ]] || left=1
+    done
+    [[ $left ]] || break
+    sleep 0.1
   done
   while read -r name value; do echo "$value" >"/proc/sys/$name"; done 2>/dev/null <"$KRUN/sysctl.saved"
 fi
@@ -43,3 +51,5 @@ for mount in $(awk -v a="$KVAR/" -v b="$KRUN/" 'index($5, a) == 1 || index($5, b
   umount -l "$mount"
 done
 rm -rf --one-file-system "$KRUN" "$KVAR"
+is_node && rm -f "$node_claim"
+exit 0

@@ -1,7 +1,7 @@
 #!/bin/bash
 # run_node.sh <build folder> [pytest options]: a whole node of its own: brings it up, runs a pod, tells
 # what that costs without us, then tests/cluster/node, and takes everything away again.
-# PILOTLIGHT_NODE_ROUNDS=2 makes the longest test short.
+# PREVIOUS names the revision that the upgrade begins with. PILOTLIGHT_NODE_ROUNDS=2 makes the longest test short.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -10,6 +10,7 @@ shift
 export NS=${NS:-kube-node}
 . "$here/env.sh"
 "$here/build.sh"
+previous=$("$here/previous.sh" "$(cat "$here/PREVIOUS")")
 [[ ! -e $KRUN ]] || "$here/down.sh"
 trap '"$here/down.sh"' EXIT
 "$here/up.sh" b
@@ -40,6 +41,7 @@ k wait --for=delete pod -l app=idle --timeout=60s >/dev/null
 
 images=$build/images
 "$root/deploy/images.py" --bin "$build/bin" --out "$images" --also echo-server >/dev/null
-"$here/kx" env PILOTLIGHT_IMAGES="$images" PYTHONDONTWRITEBYTECODE=1 KRUN="$KRUN" \
+"$here/kx" env PILOTLIGHT_IMAGES="$images" PILOTLIGHT_PREVIOUS="$previous" \
+  PILOTLIGHT_CLI="$build/bin/pilotlight" PYTHONDONTWRITEBYTECODE=1 KRUN="$KRUN" \
   "$root/.cache/test-venv/bin/python" -m pytest -q -s -p no:cacheprovider --timeout=1200 \
   "$here/node" "$@"

@@ -15,14 +15,35 @@ b) parts=" etcd apiserver kcm scheduler containerd kubelet proxy " ;;
 esac
 has() { [[ $parts == *" $1 "* ]]; }
 
+# A machine is one node at a time: the kubelet's cgroups have the same names for everybody.
+claim_node() {
+  local group
+  until claim; do
+    ((SECONDS < 600)) ||
+      give_up "another node runs on this machine: $holder (NS=${holder##*/} ./dev cluster down)"
+    ((SECONDS > 1)) || echo "waiting for the node of $holder to end" >&2
+    sleep 1
+  done
+  for group in /sys/fs/cgroup/{,memory/}kubepods; do
+    [[ ! -e $group ]] || { rm "$node_claim"; give_up "another kubelet runs here: it has $group"; }
+  done
+}
+claim() {  # whether the machine is ours; else $holder has it
+  exec 7>"$node_claim.lock"
+  flock 7
+  holder=$(readlink "$node_claim" || true)
+  [[ -e $holder/tier ]] || ln -sfnT "$KRUN" "$node_claim"  # nobody's, or of one that was killed
+  exec 7>&-
+  [[ $(readlink "$node_claim") == "$KRUN" ]]
+}
+give_up() { rm -rf "$KRUN" "$KVAR"; die "$@"; }
+
 if [[ ${INSIDE:-} != 1 ]]; then
   ((EUID == 0)) || die "a cluster needs root: network namespaces, mounts and cgroups"
   [[ ! -e $KRUN/tier ]] || die "there is one already in $KRUN (./dev cluster down ends it)"
-  for group in /sys/fs/cgroup/{,memory/}kubepods; do
-    [[ $tier == a || ! -e $group ]] || die "another node runs on this machine: it has $group"
-  done
   mkdir -p "$KRUN/log" "$KRUN/pid" "$KVAR"
   echo "$tier" >"$KRUN/tier"
+  if has kubelet; then claim_node; fi
   "$here/certs.sh"
   "$here/conf.sh"
   "$here/net.sh" up "$([[ $tier == a ]] && echo anyip)"

@@ -47,11 +47,43 @@ TEST(Credentials, OtherNamesNeedAnotherCertificate) {
   EXPECT_EQ(next->authority, first.authority);
 }
 
-TEST(Credentials, AnAuthorityNearItsEndStaysTrustedBesideTheNewOne) {
+TEST(Credentials, AnAuthorityIsKnownLongBeforeItSigns) {
   const Credentials first = made();
-  const Credentials next = made(first, kNow + kAuthorityLife - kAuthorityRenewal);
+  const WallTime heir_made = kNow + kAuthorityLife - kAuthorityRenewal;
+  const Credentials both = made(first, heir_made);
+  EXPECT_EQ(both.authority, first.authority);
+  EXPECT_TRUE(certificate_fits(both.serving, first.authority.certificate, kNames));
+  EXPECT_EQ(both.bundle, both.successor.certificate + first.authority.certificate);
+  EXPECT_EQ(read_credentials({{"data", secret_data(both)}}), both);
+
+  const WallTime succession = kNow + kAuthorityLife - kSuccession;
+  const Credentials before = made(both, succession - 1s);
+  EXPECT_EQ(before.authority, first.authority);
+  EXPECT_EQ(before.successor, both.successor) << "one successor suffices";
+
+  const Credentials after = made(before, succession);
+  EXPECT_EQ(after.authority, both.successor);
+  EXPECT_EQ(after.successor, KeyPair());
+  EXPECT_EQ(after.bundle, both.bundle) << "the old one stays trusted";
+  EXPECT_TRUE(certificate_fits(after.serving, after.authority.certificate, kNames));
+  EXPECT_EQ(made(after, succession + 24h), after);
+}
+
+TEST(Credentials, ASuccessorThatWasMadeLateIsKnownForAsLong) {
+  const Credentials first = made();
+  const WallTime late = kNow + kAuthorityLife - kSuccession + 24h;
+  const Credentials both = made(first, late);
+  EXPECT_EQ(both.authority, first.authority);
+  EXPECT_EQ(made(both, late + kSuccession - 24h * 40).authority, first.authority);
+  EXPECT_EQ(made(both, kNow + kAuthorityLife - kServingRenewal).authority, both.successor)
+      << "not later than its own certificates need";
+}
+
+TEST(Credentials, WhereNoAuthorityIsValidTheNewOneSignsAtOnce) {
+  const Credentials first = made();
+  const Credentials next = made(first, kNow + kAuthorityLife);
   EXPECT_NE(next.authority, first.authority);
-  EXPECT_EQ(next.bundle, next.authority.certificate + first.authority.certificate);
+  EXPECT_EQ(next.successor, KeyPair());
   EXPECT_TRUE(certificate_fits(next.serving, next.authority.certificate, kNames));
 }
 

@@ -1,13 +1,26 @@
 """Where pilotlight-proxy runs alone: what Knative's controller tells it, and addresses for it."""
 import json
 import os
+import random
 import socket
+
+GIVEN = set()
 
 
 def free_port(address="127.0.0.1"):
-    with socket.socket() as probe:
-        probe.bind((address, 0))
-        return probe.getsockname()[1]
+    """Below the ephemeral ones, so that no outgoing connection takes it meanwhile; never the same
+    one twice."""
+    while True:
+        port = random.randrange(10000, 20000)
+        if port in GIVEN:
+            continue
+        GIVEN.add(port)
+        with socket.socket() as probe:
+            try:
+                probe.bind((address, port))
+                return port
+            except OSError:
+                continue
 
 
 def own_address(index=0):

@@ -3,6 +3,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import socket
 import subprocess
 import time
@@ -13,6 +14,7 @@ import pytest
 import yaml
 
 from harness import BIN, ROOT, wait_for
+from queue_proxy import free_port
 
 CONFIG = pathlib.Path(os.environ["KRUN"]) / "admin.kubeconfig"
 SYSTEM = "pilotlight-system"
@@ -39,12 +41,6 @@ def listed(kind, space, labels):
 def apply(document, space=None):
     where = ["-n", space] if space else []
     return kubectl(*where, "apply", "-f", "-", text=json.dumps(document))
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def status(port):
@@ -88,7 +84,7 @@ def installation(access=lambda account: CONFIG):
             if document["kind"] != "Deployment":
                 space = None if document["kind"].startswith("Cluster") else SYSTEM
                 apply(document, space)
-    hooks, admin = free_port(), free_port()
+    hooks, admin, metrics = free_port(), free_port(), free_port()
     for document in yaml.safe_load_all((ROOT / "deploy/base/webhooks.yaml").read_text()):
         for hook in document["webhooks"]:
             path = hook["clientConfig"].pop("service")["path"]
@@ -102,9 +98,9 @@ def installation(access=lambda account: CONFIG):
                "endpoints": [{"addresses": [address], "conditions": {"ready": True}}]}, SYSTEM)
     command = [str(BIN / "pilotlight-controller"), "--kubeconfig",
                str(access("pilotlight-controller")), "--hooks", f"0.0.0.0:{hooks}", "--admin",
-               f"127.0.0.1:{admin}", "--host", NODE]
+               f"127.0.0.1:{admin}", "--metrics", f"127.0.0.1:{metrics}", "--host", NODE]
     try:
-        controller = Controller(command, admin)
+        controller = Controller(command, admin, metrics)
         try:
             yield controller
         finally:
@@ -124,8 +120,8 @@ def installed():
 class Controller:
     """The process, which tests may kill and start again."""
 
-    def __init__(self, command, admin):
-        self.command, self.admin = command, admin
+    def __init__(self, command, admin, metrics):
+        self.command, self.admin, self.metrics = command, admin, metrics
         self.start()
 
     def start(self):
@@ -313,6 +309,28 @@ def test_killed_at_any_moment_it_comes_to_the_same_end(installed, space, activat
     ports = {get("service", f"flower{number}", space)["metadata"]["annotations"][
         "pilotlight.dev/activator-port"] for number in range(5)}
     assert len(ports) == 5, "each has its own"
+
+
+def test_the_metrics_page_is_what_is_exposed(installed, space, activators):
+    refuse = deployment(annotations={"autoscaling.knative.dev/window": "soon"})
+    kubectl("-n", space, "apply", "-f", "-", text=json.dumps(refuse), check=False)
+    apply(service(), space)
+    apply(deployment(), space)
+    installed.settle()
+    with urllib.request.urlopen(f"http://127.0.0.1:{installed.metrics}/metrics",
+                                timeout=5) as answer:
+        text = answer.read().decode()
+    exposed = set(re.findall(r"^# TYPE (\S+)", text, re.M))
+    page = (ROOT / "docs/metrics.md").read_text()
+    section = page.partition("## Controller")[2].partition("## Sidecar")[0]
+    assert exposed == set(re.findall(r"`(pilotlight_\w+)`", section))
+    values = dict(re.findall(r"^(\S+) ([0-9.e+]+)$", text, re.M))
+    reviewed = 'pilotlight_controller_reviews_total{webhook="validate-deployment",result="%s"}'
+    assert float(values[reviewed % "refused"]) >= 1 and float(values[reviewed % "allowed"]) >= 1
+    assert values["pilotlight_controller_leading"] == "1"
+    ends = 'pilotlight_controller_certificate_end_timestamp_seconds{certificate="%s"}'
+    days = (float(values[ends % "webhook"]) - time.time()) / 86400
+    assert 29 < days < 91, days
 
 
 def test_a_bundle_that_somebody_removes_comes_back(installed):

@@ -69,7 +69,8 @@ def installed(tmp_path_factory):
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             [str(BIN / "pilotlight-controller"), "--kubeconfig", str(config), "--hooks",
-             f"127.0.0.1:{free_port()}", "--admin", f"127.0.0.1:{admin}"], stderr=log)
+             f"127.0.0.1:{free_port()}", "--admin", f"127.0.0.1:{admin}", "--metrics", "127.0.0.1:0"],
+            stderr=log)
     wait_for("the wire's certificate", lambda: data_of("secret", "pilotlight-wire-tls"), every=0.2)
     wait_for("the CA", lambda: data_of("configmap", "pilotlight-ca"), every=0.2)
     yield

@@ -1,6 +1,7 @@
 """An app on the node, as a user would have it, and requests to its Service."""
 import json
 import os
+import pathlib
 import socket
 import subprocess
 import uuid
@@ -9,6 +10,20 @@ import yaml
 
 import demo
 from load import Load
+
+
+OVERLAY = pathlib.Path(__file__).parent / "overlay"
+
+
+def install(overlay):
+    demo.kubectl("apply", "-k", overlay)
+    for program in demo.PROGRAMS:
+        demo.kubectl("-n", demo.SYSTEM, "rollout", "status", f"deployment/pilotlight-{program}",
+                     "--timeout=180s", seconds=200)
+    # A webhook of before may still be asked over a connection that the API server has kept.
+    demo.wait_for("the end of the old controller", lambda: len([
+        pod for pod in demo.read("pods", space=demo.SYSTEM)["items"]
+        if pod["metadata"]["name"].startswith("pilotlight-controller")]) == 1)
 
 
 class App:

@@ -9,7 +9,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(ROOT / "tests/integration"), str(ROOT / "examples/kubernetes")]
 
-from app import App  # noqa: E402
+from app import OVERLAY, App, install  # noqa: E402
 import demo  # noqa: E402
 
 
@@ -17,10 +17,7 @@ import demo  # noqa: E402
 def installed():
     demo.load_images(pathlib.Path(os.environ["PILOTLIGHT_IMAGES"]),
                      os.environ["KRUN"] + "/containerd.sock")
-    demo.install()
-    demo.kubectl("-n", demo.SYSTEM, "scale", "deployment/pilotlight-activator", "--replicas=2")
-    demo.kubectl("-n", demo.SYSTEM, "rollout", "status", "deployment/pilotlight-activator",
-                 "--timeout=60s")
+    install(OVERLAY)
 
 
 @pytest.fixture

@@ -1,7 +1,9 @@
 """A real node under load while everything that may happen to it happens: no request is lost."""
 import asyncio
+import json
 import os
 import pathlib
+import re
 import signal
 
 import pytest
@@ -148,3 +150,23 @@ def test_an_autoscaler_that_is_killed_in_the_middle_of_a_wake(app, after_ms):
 
     asyncio.run(run())
     demo.wait_for("sleep", app.asleep, seconds=120)
+
+
+NOWHERE = {"nodeSelector": {"kubernetes.io/hostname": "nowhere"}}
+NO_IMAGE = {"containers": [{"name": "echo", "image": "127.0.0.1:1/no-such-image:1"}]}
+CRASH = {"containers": [{"name": "echo", "args": ["--no-such-flag"]}]}
+
+
+@pytest.mark.parametrize("spec, words", [
+    (NOWHERE, "Unschedulable: .*node affinity/selector"),
+    (NO_IMAGE, "container echo: (ErrImagePull|ImagePullBackOff)"),
+    (CRASH, "container echo: exit code [1-9]")], ids=["unschedulable", "image", "crash"])
+def test_a_wake_that_cannot_succeed_says_why(app, spec, words):
+    template = {"metadata": {"annotations": {"pilotlight.dev/timeout-seconds": "20"}}, "spec": spec}
+    app.kubectl("patch", "deployment", "echo", "-p", json.dumps({"spec": {"template": template}}))
+    answer = asyncio.run(ask(app.address, "any.host", "/hello"))
+    assert answer.status == 504, answer.body
+    assert re.search(words, answer.body.decode()), answer.body
+    explained = demo.run(os.environ["PILOTLIGHT_CLI"], "explain", f"{app.space}/echo",
+                         "--kubeconfig", os.environ["KUBECONFIG"])
+    assert re.search(words, explained), explained
