@@ -173,7 +173,7 @@ Task<Result<>> Reconciler::carry_out(Step step) {
       if (!written && written.error() == FlowError::not_found) written = Json();
       break;
   }
-  ++writes_[{step.resource.plural, written ? "taken" : "failed"}];
+  ++writes_[{std::string(step.resource.plural), written ? "taken" : "failed"}];
   if (!written) {
     log_warn("write refused", {{"kind", step.resource.plural},
                                {"object", space + "/" + name},

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <utility>
 
+#include <boost/asio/post.hpp>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -13,6 +14,8 @@ namespace pilotlight {
 namespace {
 
 using namespace std::chrono_literals;
+constexpr std::size_t kInOneGo = 64;  // connections, at some 15 us each
+
 using ReusePort = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
 
 /// A connection that died in the backlog, or a moment of trouble: the next accept may work.
@@ -101,19 +104,36 @@ tcp::endpoint Listener::local() const {
 
 Task<> Listener::run() {
   Duration pause = 5ms;
+  ErrorCode ec;
+  acceptor_.non_blocking(true, ec);
   while (acceptor_.is_open()) {
-    auto [ec, stream] = co_await acceptor_.async_accept(use_tuple);
-    if (!ec) {
-      pause = 5ms;
-      on_connection_(std::move(stream));
-      continue;
+    const Accepted accepted = accept_waiting();
+    if (accepted.count > 0) pause = 5ms;
+    if (!acceptor_.is_open()) co_return;
+    if (!accepted.ec) {  // there may be more
+      co_await asio::post(acceptor_.get_executor(), asio::use_awaitable_t<Executor>());
+    } else if (accepted.ec == asio::error::would_block) {
+      const auto [closed] = co_await acceptor_.async_wait(TcpAcceptor::wait_read, use_tuple);
+      if (closed) co_return;
+    } else if (out_of_resources(accepted.ec)) {
+      log_warn("accept paused", {{"error", accepted.ec.message()}});
+      co_await pause_->wait_until(clock_.now() + pause);
+      pause = std::min<Duration>(pause * 2, 1s);
     }
-    if (ec == asio::error::operation_aborted || !acceptor_.is_open()) co_return;
-    if (!out_of_resources(ec)) continue;
-    log_warn("accept paused", {{"error", ec.message()}});
-    co_await pause_->wait_until(clock_.now() + pause);
-    pause = std::min<Duration>(pause * 2, 1s);
   }
+}
+
+/// Takes those that wait, so that a busy shard does not let each wait for a turn of everybody else.
+Listener::Accepted Listener::accept_waiting() {
+  Accepted accepted;
+  while (acceptor_.is_open() && accepted.count < kInOneGo) {
+    TcpStream stream(acceptor_.get_executor());
+    acceptor_.accept(stream, accepted.ec);
+    if (accepted.ec) break;
+    ++accepted.count;
+    on_connection_(std::move(stream));
+  }
+  return accepted;
 }
 
 void Listener::close() noexcept {

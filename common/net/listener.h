@@ -20,6 +20,7 @@ namespace pilotlight {
 
 /// Accepts connections on one shard and hands each to `on_connection`, with TCP_NODELAY set.
 ///
+/// A burst of connections is accepted 64 at a time, between the work for those that are there.
 /// Running out of descriptors backs off (5 ms, doubling to 1 s) instead of spinning. Lives on one
 /// shard; several shards may accept on one address, each with a Listener of its own.
 class Listener {
@@ -43,6 +44,12 @@ class Listener {
   void close() noexcept;
 
  private:
+  struct Accepted {
+    ErrorCode ec;  // what ended it; none when there may be more
+    std::size_t count = 0;
+  };
+  [[nodiscard]] Accepted accept_waiting();
+
   TcpAcceptor acceptor_;
   Clock& clock_;
   OnConnection on_connection_;
