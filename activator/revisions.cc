@@ -11,7 +11,7 @@ std::string_view state_of(const Replica& replica) noexcept {
   if (!replica.listed) return "gone";
   if (replica.closed || replica.state == wire::ReplicaState::draining) return "draining";
   if (replica.finding != Finding::none) return name_of(replica.finding);
-  return "ready";
+  return replica.doubted ? "doubted" : "ready";
 }
 
 }  // namespace
