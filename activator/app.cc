@@ -11,6 +11,7 @@
 #include "common/base/log.h"
 #include "common/metrics/exposition.h"
 #include "config/managed_service.h"
+#include "config/revision.h"
 
 namespace pilotlight::activator {
 namespace {
@@ -32,6 +33,15 @@ wire::Hello hello(const Flags& flags, std::uint64_t epoch) {
 kube::Watcher::What all_of(const kube::Resource& resource) {
   kube::Watcher::What what;
   what.resource = resource;
+  return what;
+}
+
+/// Everybody else's are no business of ours, and there may be many. A Deployment that loses our label
+/// is still routed for a while, so those are all watched.
+kube::Watcher::What our_pods() {
+  kube::Watcher::What what;
+  what.resource = kube::kPods;
+  what.selector.labels = config::kInjectLabel + std::string("=true");
   return what;
 }
 
@@ -76,7 +86,7 @@ App::App(const Flags& flags)
       deployments_(kube_, shard_.clock(), all_of(kube::kDeployments), control_.deployments(),
                    random_),
       slices_(kube_, shard_.clock(), all_of(kube::kEndpointSlices), control_.slices(), random_),
-      pods_(kube_, shard_.clock(), all_of(kube::kPods), control_.pods(), random_),
+      pods_(kube_, shard_.clock(), our_pods(), control_.pods(), random_),
       services_(kube_, shard_.clock(), managed_services(), control_.services(), random_),
       admin_(shard_.executor(), shard_.clock(),
              [this](const control::Request& request, control::Reply& reply) {

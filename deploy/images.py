@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the container images, without any daemon: ./dev images [TAG].
+"""Writes the container images, without any daemon: ./dev images [options].
 
 One archive per program (for `docker load`, `ctr images import`, `skopeo copy docker-archive:...`),
 FROM scratch: the program, the libraries that it is linked with, and the few files that they read.
@@ -9,6 +9,7 @@ import argparse
 import hashlib
 import io
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -101,6 +102,21 @@ def archive(name, program, content):
     return out.getvalue()
 
 
+def overlay(folder, registry, tag):
+    """A kustomization that installs deploy/base with these images."""
+    base = os.path.relpath(pathlib.Path(__file__).parent / "base", folder)
+    lines = ["apiVersion: kustomize.config.k8s.io/v1beta1", "kind: Kustomization",
+             f"resources: [{base}]", "images:"]
+    for program in IMAGES:
+        lines.append(f"  - {{name: {program}, newName: {registry}{program}, newTag: {tag!r}}}")
+    lines += ["patches:  # the sidecar's is an argument, which `images` does not reach",
+              "  - target: {kind: Deployment, name: pilotlight-controller}", "    patch: |-",
+              "      - op: replace", "        path: /spec/template/spec/containers/0/args/0",
+              f"        value: --sidecar-image={registry}pilotlight-proxy:{tag}"]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "kustomization.yaml").write_text("\n".join(lines) + "\n")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -110,7 +126,11 @@ def main():
     parser.add_argument("--also", action="append", default=[], metavar="PROGRAM",
                         help="another program of that folder")
     parser.add_argument("--registry", default="", help="before the names, as registry.example/team/")
+    parser.add_argument("--overlay", type=pathlib.Path,
+                        help="folder for a kustomization that installs them")
     arguments = parser.parse_args()
+    if arguments.overlay:
+        overlay(arguments.overlay, arguments.registry, arguments.tag)
     arguments.out.mkdir(parents=True, exist_ok=True)
     for program, extra in [*IMAGES.items(), *((name, []) for name in arguments.also)]:
         name = f"{arguments.registry}{program}:{arguments.tag}"

@@ -29,6 +29,7 @@ resources:
   - ../source/deploy/overlays/single
 replicas:
   - {name: pilotlight-activator, count: 2}
+  - {name: pilotlight-autoscaler, count: 2}
 images:
   - {name: pilotlight-controller, newTag: previous}
   - {name: pilotlight-autoscaler, newTag: previous}

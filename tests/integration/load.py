@@ -5,7 +5,7 @@ import dataclasses
 import json
 import time
 
-from http1 import Connection
+from http1 import Connection, ask
 
 
 @dataclasses.dataclass
@@ -74,6 +74,42 @@ class Load:
         """Lets every client finish its request; the account."""
         self._stopping = True
         await asyncio.gather(*self._tasks)
+        return self.account
+
+
+class Arrivals:
+    """So many requests a second, on a connection each, however long the answers take."""
+
+    def __init__(self, address, host, path, rate, timeout=60):
+        self.address, self.host, self.path, self.timeout = address, host, path, timeout
+        self.rate = rate  # may be changed
+        self.account = Account()
+        self.started = time.monotonic()
+        self._stopping = False
+        self._requests = set()
+        self._clock = asyncio.create_task(self._send())
+
+    async def _send(self):
+        due = time.monotonic()
+        while not self._stopping:
+            await asyncio.sleep(max(0, due - time.monotonic()))
+            due += 1 / self.rate
+            request = asyncio.create_task(self._request())
+            self._requests.add(request)
+            request.add_done_callback(self._requests.discard)
+
+    async def _request(self):
+        try:
+            response = await asyncio.wait_for(ask(self.address, self.host, self.path), self.timeout)
+            self.account.add(time.monotonic() - self.started, response)
+        except (OSError, EOFError, asyncio.TimeoutError) as error:
+            self.account.add_error(time.monotonic() - self.started, error)
+
+    async def stop(self):
+        """Lets every request end; the account."""
+        self._stopping = True
+        await self._clock
+        await asyncio.gather(*self._requests)
         return self.account
 
 

@@ -43,12 +43,14 @@ def test_a_thousand_deployments(world, proxy):
     def known():
         revisions = world.page(AUTOSCALER)["revisions"]
         return len([one for one in revisions if one["namespace"] == world.space])
-    world.start_autoscaler()
+    # As deploy/ has it: the lease is renewed, too.
+    arguments = "--kubeconfig", world.config_file, "--lease", f"{world.space}/pilotlight-autoscaler"
+    world.start_autoscaler(*arguments)
     wait_for("all of them", lambda: known() == DEPLOYMENTS, every=0.2)
     world.autoscaler.stop()
 
     begun = time.monotonic()
-    world.start_autoscaler()
+    world.start_autoscaler(*arguments)
     wait_for("all of them again", lambda: known() == DEPLOYMENTS, every=0.1)
     ready = time.monotonic() - begun
     pid = world.autoscaler.process.pid

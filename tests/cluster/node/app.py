@@ -70,6 +70,17 @@ class App:
         return [one["metadata"]["name"] for one in self.read("pods")["items"]
                 if "deletionTimestamp" not in one["metadata"]]
 
+    def pod_ips(self):
+        return {one["status"].get("podIP") for one in self.read("pods")["items"]
+                if "deletionTimestamp" not in one["metadata"]}
+
+    def leads_to(self):
+        """Where the Service sends new connections."""
+        return {endpoint["addresses"][0] for one in self.read("endpointslices")["items"]
+                if one["metadata"]["name"] == "echo-pilotlight"
+                for endpoint in one["endpoints"] or []
+                if endpoint["conditions"].get("ready") is not False}
+
     def ready(self, count):
         return self.replicas()[1] >= count
 

@@ -1,5 +1,5 @@
 """Run by tests/cluster/run_node.sh inside the network of a real node, on which pilotlight is installed
-once for all tests, with two activators."""
+once for all tests, with two activators and two autoscalers."""
 import os
 import pathlib
 import sys

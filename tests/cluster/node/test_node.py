@@ -11,7 +11,7 @@ import pytest
 import demo
 from app import leading_autoscaler, process_ids
 from http1 import ask
-from load import in_thread, wait_for
+from load import Arrivals, in_thread, wait_for
 
 ROUNDS = int(os.environ.get("PILOTLIGHT_NODE_ROUNDS", 10))
 
@@ -29,19 +29,26 @@ async def until_awake(app, count):
 @pytest.mark.parametrize("app", [{"max_scale": 5}], indirect=True)
 def test_a_hundred_a_second_from_zero_to_five_and_back(app):
     async def one_round():
-        load = app.load(clients=30)  # of 0.3 s each: 100 a second, 20 at once
+        load = Arrivals(app.address, "any.host", "/?sleep=150", rate=100)
         await until_awake(app, 5)
-        await asyncio.sleep(3)
-        account = await load.stop()
-        check(account, 300)
-        trickle = app.load(clients=1)  # replicas go while requests come
+        before = load.account.total
+        await asyncio.sleep(5)
+        answered = load.account.total - before
+        assert answered >= 5 * 90, f"{answered} answers in 5 s"
+        load.rate = 5  # replicas go while requests come
         await wait_for("one replica", lambda: app.replicas()[0] == 1, seconds=120)
-        check(await trickle.stop(), 5)
+        account = await load.stop()
+        # The first one after the decision to sleep, while the last replica goes.
+        await wait_for("none wanted", lambda: app.replicas()[0] == 0, seconds=120, every=0.02)
+        late = await ask(app.address, "any.host", "/hello")
+        assert late.status == 200, late.body
+        return account
 
     for number in range(ROUNDS):
-        asyncio.run(one_round())
+        account = asyncio.run(one_round())
+        check(account, 700)
         demo.wait_for("sleep", app.asleep, seconds=120)
-        print(f"round {number + 1} of {ROUNDS}", flush=True)
+        print(f"round {number + 1} of {ROUNDS}: {account.total} requests", flush=True)
 
 
 @pytest.mark.parametrize("app", [{"min_scale": 2}], indirect=True)
@@ -96,6 +103,35 @@ def test_deleted_pods_with_long_requests_in_flight(app):
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("app", [{"min_scale": 2, "max_scale": 4, "target_burst_capacity": 0}],
+                         indirect=True)
+def test_past_the_activators_and_back(app):
+    """Requests go straight to the pods while there is room, through the activators while there is
+    none; pods are deleted and replaced on either way."""
+    async def run():
+        await until_awake(app, 2)
+        load = app.load(clients=2)
+        await wait_for("a Service that leads to the pods", lambda: app.leads_to() == app.pod_ips())
+        for version in range(2):
+            victim = app.pods()[0]
+            await in_thread(lambda v=victim: app.kubectl("delete", "pod", v))
+            await until_awake(app, 2)
+            await in_thread(lambda v=version: app.kubectl(
+                "set", "env", "deployment/echo", f"VERSION={v}"))
+            await in_thread(lambda: app.kubectl("rollout", "status", "deployment/echo",
+                                                "--timeout=120s"))
+            crowd = app.load(clients=24)
+            await wait_for("a Service that leads to the activators",
+                           lambda: not app.leads_to() & app.pod_ips(), seconds=60)
+            await until_awake(app, 4)
+            check(await crowd.stop(), 50)
+            await wait_for("a Service that leads to the pods again",
+                           lambda: app.leads_to() == app.pod_ips(), seconds=120)
+        check(await load.stop(), 100)
+
+    asyncio.run(run())
+
+
 @pytest.mark.parametrize("app", [{"min_scale": 2}], indirect=True)
 def test_activators_restart_one_after_the_other(app):
     async def run():
@@ -136,14 +172,17 @@ def test_a_kubelet_that_stands_still(app):
     demo.wait_for("sleep", app.asleep, seconds=120)
 
 
-@pytest.mark.parametrize("after_ms", [0, 5, 50])
-def test_an_autoscaler_that_is_killed_in_the_middle_of_a_wake(app, after_ms):
+@pytest.mark.parametrize("moment", ["parked", "patched"])
+def test_an_autoscaler_that_is_killed_in_the_middle_of_a_wake(app, moment):
     # One that is killed often waits to be started again: kubelets back off.
     pid = demo.wait_for("a leading autoscaler", leading_autoscaler, seconds=120)
 
     async def run():
         wake = asyncio.create_task(ask(app.address, "any.host", "/hello"))
-        await asyncio.sleep(after_ms / 1000)
+        if moment == "parked":
+            await asyncio.sleep(0.003)
+        else:
+            await wait_for("the PATCH", lambda: app.replicas()[0] == 1, every=0.01)
         os.kill(pid, signal.SIGKILL)
         answer = await wake
         assert answer.status == 200, answer.body
