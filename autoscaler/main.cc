@@ -57,8 +57,7 @@ void declare(CLI::App& cli, Raw& raw, pilotlight::autoscaler::Options& options) 
       "standard output");
   cli.add_option("--recording", options.recording,
                  "JSON lines of every turn and every second of load, to take a run again with "
-                 "`pilotlight decide`; of about 16 MiB the newest are kept")
-      ->envname("PILOTLIGHT_RECORDING");
+                 "`pilotlight decide`; of about 16 MiB the newest are kept");
   cli.add_option("--wire-tls", options.wire_tls,
                  "Folder with tls.crt and tls.key: the wire speaks TLS 1.3 with them");
   cli.add_option("--authenticate", raw.authenticate,

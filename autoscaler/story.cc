@@ -24,6 +24,11 @@ std::string why(const LoggedDecision& logged, const Subject& subject) {
                          logged.seen.poke == 1U ? "" : "s");
     case Reason::panic: {
       const bool sudden = decision.panic >= decision.stable;
+      if (sudden && decision.panic == 0) {
+        return fmt::format(
+            "no load measured over the last {} s, but nothing goes down within a window of a panic",
+            shape.panic_seconds);
+      }
       return sudden ? demand(logged, decision.panic, shape.panic_seconds)
                     : demand(logged, decision.stable, shape.stable_seconds) +
                           ", and it panicked within that time";

@@ -1,5 +1,6 @@
 #include "config/autoscaler_defaults.h"
 
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <set>
@@ -186,6 +187,23 @@ StringMap keys_of(const nlohmann::json& data, const std::string& path, Report& r
   return keys;
 }
 
+/// The kubelet's own entries of such a folder begin with a dot.
+Checked<AutoscalerDefaults> load_folder(const std::string& folder) {
+  StringMap keys;
+  std::error_code ec;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ec)) {
+    const std::string key = entry.path().filename().string();
+    if (key.starts_with(".")) continue;
+    std::ifstream in(entry.path(), std::ios::binary);
+    std::ostringstream text;
+    text << in.rdbuf();
+    if (!in) return Problems{folder + ": " + key + ": got a file that cannot be read"};
+    keys[key] = text.str();
+  }
+  if (ec) return Problems{folder + ": got a folder that cannot be read: " + ec.message()};
+  return read_autoscaler_defaults(keys, folder);
+}
+
 }  // namespace
 
 Checked<AutoscalerDefaults> read_autoscaler_defaults(const StringMap& keys,
@@ -197,6 +215,8 @@ Checked<AutoscalerDefaults> read_autoscaler_defaults(const StringMap& keys,
 }
 
 Checked<AutoscalerDefaults> load_autoscaler_defaults(const std::string& file) {
+  std::error_code ec;
+  if (std::filesystem::is_directory(file, ec)) return load_folder(file);
   std::ifstream in(file, std::ios::binary);
   if (!in) return Problems{file + ": got a file that cannot be read, expected a config-autoscaler"};
   std::ostringstream text;

@@ -43,7 +43,8 @@ struct AutoscalerDefaults {
 [[nodiscard]] Checked<AutoscalerDefaults> read_autoscaler_defaults(const StringMap& keys,
                                                                    std::string_view where);
 
-/// The same from a YAML file: a ConfigMap, or just its keys. Blocks; for start-up.
-[[nodiscard]] Checked<AutoscalerDefaults> load_autoscaler_defaults(const std::string& file);
+/// The same from a YAML file: a ConfigMap, or just its keys; or from a folder with a file for each
+/// key, as a ConfigMap is mounted (none: all as they are by default). Blocks; for start-up.
+[[nodiscard]] Checked<AutoscalerDefaults> load_autoscaler_defaults(const std::string& path);
 
 }  // namespace pilotlight::config

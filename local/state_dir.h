@@ -29,11 +29,13 @@ using OrReason = boost::system::result<T, Reason>;
 
 /// In that folder: what the autoscaler decided, one JSON object a line; kept after the end.
 inline constexpr const char* kDecisionFile = "decisions.jsonl";
+/// And every second and every turn that it decided by, for `pilotlight decide`.
+inline constexpr const char* kRecordingFile = "turns.jsonl";
 
 /// The folder in which one `up` keeps what others need to find it: `up.json` (while it runs),
-/// `lock`, `token` (mode 0600, made once), `kubeconfig` (0600), `logs/`, `decisions.jsonl`. Whoever
-/// holds the lock owns it; the kernel drops the lock with the process, so leftovers of a killed
-/// `up` block nobody.
+/// `lock`, `token` (mode 0600, made once), `kubeconfig` (0600), `logs/`, `decisions.jsonl`,
+/// `turns.jsonl`. Whoever holds the lock owns it; the kernel drops the lock with the process, so
+/// leftovers of a killed `up` block nobody.
 class StateDir {
  public:
   /// Makes the folder (0700) and takes the lock. The reason names who has it.
@@ -46,6 +48,7 @@ class StateDir {
   [[nodiscard]] std::filesystem::path token_file() const { return path_ / "token"; }
   [[nodiscard]] std::filesystem::path kubeconfig() const { return path_ / "kubeconfig"; }
   [[nodiscard]] std::filesystem::path decisions() const { return path_ / kDecisionFile; }
+  [[nodiscard]] std::filesystem::path recording() const { return path_ / kRecordingFile; }
   [[nodiscard]] std::filesystem::path up_json() const { return path_ / "up.json"; }
 
   /// The token of this folder, made from `seed` bits when there is none.

@@ -110,7 +110,8 @@ void UpApp::make_components() {
   ProcessSpec autoscaler = program("autoscaler", {"--address", plan_.addresses.autoscaler(),
                                                   "--wire-port", std::to_string(plan_.ports.wire)});
   autoscaler.argv.insert(autoscaler.argv.end(),
-                         {"--decision-file", plan_.state_dir.decisions().string()});
+                         {"--decision-file", plan_.state_dir.decisions().string(), "--recording",
+                          plan_.state_dir.recording().string()});
   if (!options_.config_autoscaler.empty()) {
     autoscaler.argv.insert(autoscaler.argv.end(),
                            {"--config-autoscaler", options_.config_autoscaler.string()});

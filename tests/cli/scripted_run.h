@@ -45,7 +45,14 @@ class ScriptedRun {
     loop_.track(view);
   }
   void pass(Duration length) { clock_.advance(length); }
-  void fail_patches(int count) { target_.failures = count; }
+  /// The API does not take the next PATCH, with that status (0: no answer) and error.
+  void fail_patch(unsigned status, FlowError error, Duration retry_after = Duration::zero()) {
+    autoscaler::PatchAnswer answer;
+    answer.status = status;
+    answer.error = error;
+    if (retry_after > Duration::zero()) answer.retry_after = retry_after;
+    target_.failures.push_back(answer);
+  }
 
   /// A first request is parked and nothing runs.
   void park(std::uint32_t count) {
@@ -124,19 +131,18 @@ class ScriptedRun {
   }
 
  private:
-  /// An API that does what it is told, but not the first `failures` times.
+  /// An API that does what it is told, after its failures.
   struct Target final : autoscaler::ScaleTarget {
     Task<autoscaler::PatchAnswer> set_replicas(std::string, std::string, std::int32_t) override {
       autoscaler::PatchAnswer answer;
       answer.status = 200;
-      if (failures > 0) {
-        --failures;
-        answer.status = 500;
-        answer.error = FlowError::unexpected_status;
+      if (!failures.empty()) {
+        answer = failures.front();
+        failures.pop_front();
       }
       co_return answer;
     }
-    int failures = 0;
+    std::deque<autoscaler::PatchAnswer> failures;
   };
 
   [[nodiscard]] static std::uint64_t us(Duration length) {

@@ -39,7 +39,8 @@ TEST(Story, WhyItWokeScaledAndSlept) {
   ScriptedRun run;
   run.deploy();
   run.pass(5s);
-  run.fail_patches(2);  // the API is not well at first
+  run.fail_patch(500, FlowError::unexpected_status);  // the API is not well at first
+  run.fail_patch(500, FlowError::unexpected_status);
   run.park(1);
   run.pass(100ms);
   run.pod("iris-1", kScheduled);
@@ -62,6 +63,20 @@ TEST(Story, WhyItWokeScaledAndSlept) {
   run.drain_one();
   run.load(0, 22s);
   EXPECT_EQ(run.told(), golden("woke-scaled-slept.txt"));
+}
+
+TEST(Story, WhatTheApiServerDidNotTake) {
+  ScriptedRun run;
+  run.deploy();
+  run.pass(1s);
+  run.fail_patch(409, FlowError::conflict);
+  run.fail_patch(429, FlowError::unexpected_status, 2s);
+  run.fail_patch(503, FlowError::unexpected_status, 1s);
+  run.fail_patch(0, FlowError::deadline_exceeded);
+  run.fail_patch(0, FlowError::disconnected);
+  run.park(1);
+  run.pass(6s);
+  EXPECT_EQ(run.told(), golden("not-taken.txt"));
 }
 
 TEST(Story, WhyAWakeFailedBecauseTheAppExits) {

@@ -176,5 +176,25 @@ TEST(ScalingPolicyOurs, TheirProblemsNameTheAnnotation) {
             "max-scale, which is 1");
 }
 
+TEST(AutoscalerDefaults, AMountedConfigMapIsAFolder) {
+  const std::filesystem::path folder = ::testing::TempDir() + "config-autoscaler";
+  std::filesystem::create_directories(folder / "..data");
+  const auto write = [&folder](const char* key, const char* value) {
+    std::ofstream(folder / key) << value;
+  };
+  EXPECT_EQ(*load_autoscaler_defaults(folder), AutoscalerDefaults()) << "an optional one";
+  write("_example", "nonsense");
+  write("stable-window", "30s");
+  const auto loaded = load_autoscaler_defaults(folder);
+  ASSERT_TRUE(loaded);
+  EXPECT_EQ(loaded->stable_window, 30s);
+  write("stable-window", "soon");
+  write("panik-window", "1");
+  const auto refused = load_autoscaler_defaults(folder);
+  std::filesystem::remove_all(folder);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().size(), 2U);
+}
+
 }  // namespace
 }  // namespace pilotlight::config

@@ -10,15 +10,14 @@ from harness import echo_service, run
 # `./dev soak` kills every 10 s for 2 minutes.
 SECONDS = float(os.environ.get("PILOTLIGHT_KILL_SECONDS", "36"))
 EVERY = 10 if SECONDS >= 100 else 6
-# Clients, each for a few seconds. The first many: what nobody has scaled yet has nothing to come back to.
+# Clients, each for a few seconds.
 WAVES = [16, 2, 11, 5, 1, 8]
 WAVE_SECONDS = 4.3
 
 
-def test_the_turns_of_killed_autoscalers_are_those_of_one(start, tmp_path):
-    recording = tmp_path / "recording.jsonl"
-    up = start(echo_service(concurrency=4, window="10s", scale_down_delay="4s", max_scale="6"),
-               environment={"PILOTLIGHT_RECORDING": str(recording)})
+def test_the_turns_of_killed_autoscalers_are_those_of_one(start):
+    up = start(echo_service(concurrency=4, window="10s", scale_down_delay="4s", max_scale="6"))
+    recording = up.state_dir / "turns.jsonl"
     kills, account = asyncio.run(kill_and_load(up, up.address(), up.host()))
     assert kills >= 5
     assert account.lost == 0, account.failures
