@@ -25,6 +25,7 @@ constexpr std::size_t kInOneGo = 8;  // revisions, between two looks at what has
 Loop::Loop(Scope& scope, Clock& clock, std::uint64_t epoch, ScaleTarget& target,
            std::mt19937_64& random, DecisionFile* file, DecisionFile* recording)
     : clock_(clock),
+      wall_ns_(&wall_clock_ns),
       epoch_(epoch),
       events_(clock, epoch),
       file_(file),
@@ -97,7 +98,7 @@ Observation Loop::observe(const Subject& subject, std::optional<std::uint32_t> p
   seen.waiting_now = subject.collector.present(now);
   seen.can_wake = registry_.activators() > 0;
   const std::chrono::sys_seconds wall(
-      std::chrono::floor<std::chrono::seconds>(std::chrono::nanoseconds(wall_clock_ns())));
+      std::chrono::floor<std::chrono::seconds>(std::chrono::nanoseconds(wall_ns_())));
   seen.floor = static_cast<std::int32_t>(config::floor_at(subject.view.policy.floors, wall));
   if (demand_known(subject)) seen.signals = signals_of(subject);
   return seen;
@@ -131,7 +132,7 @@ void Loop::decide_on(Subject& subject, std::optional<std::uint32_t> parked, Time
   logged.policy = subject.policy;
   logged.before = subject.state;
   logged.decision = decide(logged.seen, subject.policy, subject.state, now);
-  logged.unix_ms = wall_clock_ns() / 1'000'000;
+  logged.unix_ms = wall_ns_() / 1'000'000;
   subject.last = logged.decision;
   if (parked && logged.decision.desired && subject.returning) subject.returning->woken = true;
   if (paths_ != nullptr && logged.decision.desired) {

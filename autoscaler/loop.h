@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "autoscaler/chronicle.h"
@@ -56,6 +58,8 @@ class Loop final : public wire::ServerListener, public RegistryListener, public 
   void untrack(const wire::RevisionKey& revision);
   /// Somebody else scales this Deployment, or nobody else ("") any more: it is left alone as long.
   void rival(const Rivals::Name& deployment, const std::string& who);
+  /// What the calendar says, in nanoseconds since 1970: floors go by it. The system's if not told.
+  void tell_time_by(std::function<std::int64_t()> wall) { wall_ns_ = std::move(wall); }
   /// Is told which way requests go. Must outlive this.
   void tell_paths(PathTeller& paths) noexcept { paths_ = &paths; }
   [[nodiscard]] const PathTeller* paths() const noexcept { return paths_; }
@@ -122,6 +126,7 @@ class Loop final : public wire::ServerListener, public RegistryListener, public 
   [[nodiscard]] bool demand_known(const Subject& subject) const;
 
   Clock& clock_;
+  std::function<std::int64_t()> wall_ns_;
   std::uint64_t epoch_;
   control::EventLog events_;
   DecisionLog log_;
