@@ -19,7 +19,7 @@ class LoopWithFloors : public LoopTest {
     SubjectView of = view(0, 7);
     const auto policy = config::read_scaling_policy(
         {{config::kFloorAnnotation,
-          R"([{"cron":"0 8 * * *","replicas":2,"for":"1h","timeZone":"Europe/Berlin"}])"}},
+          R"([{"cron":"0 8 * * *","replicas":2,"for":"1h","timezone":"Europe/Berlin"}])"}},
         4);
     EXPECT_TRUE(policy);
     of.policy = *policy;
