@@ -102,11 +102,11 @@ TEST_F(LoopTest, ReplicasThatOnlyTheApiCallsReadyCountButForAPoke) {
   loop.registry().set_slice_addresses(key, {"r1:8012", "r2:8012", "r3:8012"});
   loop.joined(activator);
   run_load(1, 6s);
-  ASSERT_NE(loop.log().last(key), nullptr);
-  EXPECT_EQ(loop.log().last(key)->seen.ready, 2) << "not more than there are to be";
+  ASSERT_FALSE(loop.log().of(key).empty());
+  EXPECT_EQ(loop.log().of(key).back().seen.ready, 2) << "not more than there are to be";
   poke(3);
-  EXPECT_EQ(loop.log().last(key)->seen.ready, 0);
-  EXPECT_EQ(loop.log().last(key)->decision.reason, Reason::poke);
+  EXPECT_EQ(loop.log().of(key).back().seen.ready, 0);
+  EXPECT_EQ(loop.log().of(key).back().decision.reason, Reason::poke);
 }
 
 TEST_F(LoopTest, WithoutAnybodyConnectedNothingChanges) {
