@@ -105,7 +105,9 @@ tcp::endpoint Listener::local() const {
 Task<> Listener::run() {
   Duration pause = 5ms;
   ErrorCode ec;
+  // Without both an accept would wait, with the whole shard.
   acceptor_.non_blocking(true, ec);
+  acceptor_.set_option(asio::socket_base::enable_connection_aborted(true), ec);
   while (acceptor_.is_open()) {
     const Accepted accepted = accept_waiting();
     if (accepted.count > 0) pause = 5ms;

@@ -56,9 +56,13 @@ TEST_F(LoopWithFloors, TheyBeginAtTheSameHourOfTheWallBeforeAndAfterEachChangeOf
     run_load(0, 8s);
     ASSERT_FALSE(target.calls.empty()) << day.when;
     EXPECT_EQ(asked().back(), 2) << day.when;
+    FakePeer replica(FakePeer::sidecar("r1"));
+    ready(replica);
     set_calendar(day.begins + 1h);
-    run_load(0, 150s);  // a window, and one after the replicas came
+    run_load(0, 150s);  // a window after it was ready, and the next turn
     EXPECT_EQ(asked().back(), 0) << day.when << ": and end an hour later";
+    loop.left(replica, "closed", false);
+    clock.advance(2s);
   }
 }
 

@@ -71,12 +71,13 @@ class TransportTest : public ::testing::Test {
  protected:
   void SetUp() override {
     ASSERT_TRUE(listener_.bind(tcp::endpoint(asio::ip::address_v4::loopback(), 0), false));
+    others_ = shard_.scope.size();
     shard_.scope.spawn(listener_.run());
   }
   void TearDown() override {
     listener_.close();
     for (auto& peer : peers_) peer->transport.cancel();
-    shard_.run_for(std::chrono::milliseconds(1));
+    EXPECT_TRUE(until([this] { return shard_.scope.size() == others_; }));
   }
 
   Task<> dial_server(std::string host, std::shared_ptr<const TlsContext> trust) {
@@ -110,6 +111,7 @@ class TransportTest : public ::testing::Test {
   }
 
   test::LoopbackShard shard_;
+  std::size_t others_ = 0;  // coroutines of the shard itself
   test::TlsIdentity identity_ = test::make_tls_identity("first");
   std::shared_ptr<const TlsContext> context_ =
       made(TlsContext::server(TlsSettings(), identity_.certificate, identity_.key));
