@@ -180,7 +180,7 @@ def test_headers_are_edited_as_knatives(start):
         "Knative-Serving-Revision": "iris-00001", "Knative-Serving-Namespace": "default",
         "Knative-Serving-Tag": "blue", "X-Forwarded-For": "10.0.0.1, ::1",
         "X-Forwarded-Proto": "https", "TE": "trailers, deflate", "traceparent": "00-x",
-        "Connection": "X-Hop", "X-Hop": "1", "Pilotlight-Hop": "1"})
+        "Connection": "X-Hop, TE", "X-Hop": "1", "Pilotlight-Hop": "1"})
     seen = {name.lower(): value for name, value in json.loads(answer.body)["headers"].items()}
     assert seen["host"] == "iris.example.com"
     assert seen["k-proxy-request"] == "activator"
@@ -193,6 +193,7 @@ def test_headers_are_edited_as_knatives(start):
                  "x-hop", "connection", "pilotlight-hop"):
         assert gone not in seen
 
+    assert seen["te"] == "trailers"
 
 # --- stats ---
 
