@@ -95,9 +95,11 @@ def test_a_port_that_is_taken_is_an_error_of_the_start(app):
 
 def test_the_probe_table(start):
     sidecar = start()
-    ok = sidecar.probe()
-    assert (ok.status, ok.body) == (200, b"queue")
-    for agent in ("Knative-Activator-Probe", "Knative-Autoscaling-Probe"):
+    for agent in ("kube-probe/1.30", "Knative-Activator-Probe", "Knative-Autoscaling-Probe"):
+        ok = sidecar.probe(agent=agent)
+        assert (ok.status, ok.body) == (200, b"queue")
+        bare = sidecar.ask(headers={"User-Agent": agent})
+        assert (bare.status, bare.body) == (400, b"unexpected probe header value: \n")
         wrong = sidecar.probe(agent=agent, target="activator")
         assert (wrong.status, wrong.body) == (400, b"unexpected probe header value: activator\n")
     ingress = sidecar.ask(headers={"K-Network-Probe": "probe", "K-Network-Hash": "h1"})
