@@ -33,10 +33,10 @@ void write_knative(Exposition& out, const Cells& cells, const Gauges& gauges) {
                 "Time from a request's head to the end of its answer, its wait included.",
                 cells.requests_time.samples(kMicroseconds));
   out.histogram("http_server_request_body_size_bytes",
-                "Request bodies whose length was announced, those without a body as 0.",
+                "Request bodies without their framing, a request without one as 0.",
                 {cells.request_body.sample(kBytes, Labels())});
   out.histogram("http_server_response_body_size_bytes",
-                "Bodies of the app's answers whose length was announced, those without one as 0.",
+                "Bodies of the app's answers without their framing, an answer without one as 0.",
                 {cells.response_body.sample(kBytes, Labels())});
 }
 
