@@ -25,6 +25,19 @@ TEST_F(PipelineTest, AnEndThatComesWithTheLastBytesIsSeen) {
   }
 }
 
+TEST_F(PipelineTest, TheFirstOfTheRequestsAtHandIsAnnouncedBeforeItCounts) {
+  for (int i = 0; i < 2; ++i) client().send(kGet);
+  ASSERT_TRUE(until([&] { return app_.requests() == 2; }));
+  EXPECT_EQ(busy_, (std::vector<std::uint64_t>{0}));
+  app_.send(0, kOk);
+  app_.send(1, kOk);
+  ASSERT_TRUE(until([&] { return pipeline_->in_flight() == 0; }));
+  app_.automatic = kOk;
+  client().send(kGet);
+  ASSERT_TRUE(until([&] { return ended(Outcome::answered) == 3; }));
+  EXPECT_EQ(busy_, (std::vector<std::uint64_t>{0, 2}));
+}
+
 TEST_F(PipelineTest, BodiesOfEveryFramingAreMeasured) {
   RawClient& c = client();
   c.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
