@@ -106,6 +106,8 @@ Task<> Listener::run() {
   Duration pause = 5ms;
   ErrorCode ec;
   acceptor_.non_blocking(true, ec);
+  // Else Asio waits, on this thread, for the next one when a client has given up meanwhile.
+  acceptor_.set_option(asio::socket_base::enable_connection_aborted(true), ec);
   while (acceptor_.is_open()) {
     const Accepted accepted = accept_waiting();
     if (accepted.count > 0) pause = 5ms;
