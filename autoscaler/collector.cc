@@ -8,6 +8,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::int64_t kLatestUs = 750'000;  // a second waits that long for slow reporters
+constexpr std::int64_t kRestUs = 300'000;    // a report period, and its way
 constexpr std::int64_t kOneClockUs = 100'000;
 constexpr Duration kGaugeLife = 5s;
 constexpr Duration kMemory = 10s;  // of a source that has gone
@@ -68,6 +69,8 @@ void Collector::report(const SourceId& id, const wire::Stats& stats, TimePoint n
     grown.proxied = rps ? (stats.load.proxied_arrivals - last.proxied_arrivals) * kMillion
                         : stats.load.proxied_concurrency_us - last.proxied_concurrency_us;
     count(id.role, source.covered_us, at_us + source.offset_us, grown);
+    source.rests = stats.load.in_flight == 0 && stats.load.arrivals == last.arrivals &&
+                   stats.load.concurrency_us == last.concurrency_us;
     source.counted = true;
     source.before.clear();
   }
@@ -84,6 +87,7 @@ void Collector::mark(Source& source, const LoadSnapshot& load, TimePoint now) {
   source.covered_us = at_us + source.offset_us;
   source.last = load;
   source.heard = now;
+  source.rests = false;
   source.connected = true;
 }
 
@@ -138,7 +142,9 @@ void Collector::advance(TimePoint now, bool known) {
   const std::int64_t now_us = to_us(now);
   std::int64_t horizon_us = now_us;
   for (const auto& [id, source] : sources_) {
-    if (source.connected) horizon_us = std::min(horizon_us, source.covered_us);
+    if (!source.connected) continue;
+    const std::int64_t silent_us = source.rests ? now_us - kRestUs : source.covered_us;
+    horizon_us = std::min(horizon_us, std::max(source.covered_us, silent_us));
   }
   horizon_us = std::max(horizon_us, now_us - kLatestUs);
   const TimeWindow::Second newest = floor_second(horizon_us) - 1;

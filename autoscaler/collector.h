@@ -43,7 +43,8 @@ struct WindowShape {
 /// counts twice. What a source's counters grew by between two reports is spread over the seconds
 /// that lie between them by the source's own clock, so early, late and bunched reports give the
 /// same numbers. A second enters the windows when every connected source has reported beyond it, or
-/// 750 ms after its end; averages are taken at the newest such second, so none is half full. What
+/// 750 ms after its end; averages are taken at the newest such second, so none is half full. A
+/// source at rest says so by 300 ms of silence: it would report new load within its period. What
 /// comes later is added to its second. After a whole window of zeros the windows start anew: the
 /// first second of new load counts in full, as with Knative, where an idle revision sends nothing.
 ///
@@ -124,6 +125,7 @@ class Collector {
     TimePoint heard;
     std::int64_t offset_us = 0;   // our clock minus theirs, of the fastest delivery
     std::int64_t covered_us = 0;  // our time until which it has reported
+    bool rests = false;           // nobody was there, and nobody came, between its last two reports
     bool connected = true;
     bool counted = false;                       // by reports, or by a history that has ended
     std::map<TimeWindow::Second, Load> before;  // of a history that has not ended

@@ -33,6 +33,7 @@ class App final : TrafficListener, ReadinessListener, FenceListener, DrainParty 
   [[nodiscard]] int run();
 
  private:
+  void became_busy() override { reporter_.rest_ends(); }
   void became_idle() override {
     if (fence_.begun()) drain_.progress();
   }

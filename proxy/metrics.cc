@@ -2,9 +2,9 @@
 
 namespace pilotlight::proxy {
 
-const std::array<std::uint64_t, 13> kDurationBounds = {
-    5'000,   10'000,  25'000,    50'000,    75'000,    100'000,  250'000,
-    500'000, 750'000, 1'000'000, 2'500'000, 5'000'000, 7'500'000};
+const std::array<std::uint64_t, 14> kDurationBounds = {
+    5'000,   10'000,  25'000,    50'000,    75'000,    100'000,   250'000,
+    500'000, 750'000, 1'000'000, 2'500'000, 5'000'000, 7'500'000, 10'000'000};
 const std::array<std::uint64_t, 9> kSizeBounds = {
     64, 512, 4'096, 32'768, 262'144, 2'097'152, 16'777'216, 134'217'728, 1'073'741'824};
 
@@ -33,10 +33,10 @@ void write_knative(Exposition& out, const Cells& cells, const Gauges& gauges) {
                 "Time from a request's head to the end of its answer, its wait included.",
                 cells.requests_time.samples(kMicroseconds));
   out.histogram("http_server_request_body_size_bytes",
-                "Request bodies whose length was announced, those without a body as 0.",
+                "Request bodies without their framing, a request without one as 0.",
                 {cells.request_body.sample(kBytes, Labels())});
   out.histogram("http_server_response_body_size_bytes",
-                "Bodies of the app's answers whose length was announced, those without one as 0.",
+                "Bodies of the app's answers without their framing, an answer without one as 0.",
                 {cells.response_body.sample(kBytes, Labels())});
 }
 

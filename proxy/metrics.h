@@ -44,7 +44,7 @@ class HistogramByStatus {
 };
 
 /// Knative's, in microseconds.
-extern const std::array<std::uint64_t, 13> kDurationBounds;
+extern const std::array<std::uint64_t, 14> kDurationBounds;
 /// Powers of eight from 64 bytes to 1 GiB and a little more.
 extern const std::array<std::uint64_t, 9> kSizeBounds;
 

@@ -54,10 +54,13 @@ void Observer::took_upstream(bool reused) noexcept {
   (reused ? cells_.upstream_reused : cells_.upstream_opened).add();
 }
 
-void Observer::answered(RequestRecord& record, const http::ResponseHead& head) noexcept {
+void Observer::answered(RequestRecord& record, const http::ResponseHead& head,
+                        const http::Exchange& exchange) noexcept {
   record.outcome = Outcome::answered;
   record.status = head.status;
   record.response_bytes = announced(head);
+  if (!record.response_bytes) record.response_bytes = exchange.answer_body().payload();
+  if (!record.request_bytes) record.request_bytes = exchange.request_body().payload();
 }
 
 void Observer::end(RequestRecord& record, TimePoint now) {

@@ -15,8 +15,8 @@ struct RequestRecord {
   Outcome outcome = Outcome::client_left;
   unsigned status = 0;                          ///< Of the answer; 0: none was sent.
   bool forwarded = false;                       ///< It reached the app, or was to.
-  std::optional<std::uint64_t> request_bytes;   ///< Of the body; none: not announced.
-  std::optional<std::uint64_t> response_bytes;  ///< Of the app's body; none: not announced.
+  std::optional<std::uint64_t> request_bytes;   ///< Of the body; none: not announced or passed.
+  std::optional<std::uint64_t> response_bytes;  ///< Of the app's body; none: it did not pass.
   RequestLog::Noted noted;                      ///< Empty without a request log.
 };
 
@@ -31,7 +31,9 @@ class Observer {
   /// The permit came, after a wait or at once.
   void admitted(RequestRecord& record, TimePoint now, bool waited) noexcept;
   void took_upstream(bool reused) noexcept;
-  void answered(RequestRecord& record, const http::ResponseHead& head) noexcept;
+  /// `exchange` has ended well; it tells the size of what was not announced.
+  void answered(RequestRecord& record, const http::ResponseHead& head,
+                const http::Exchange& exchange) noexcept;
   void end(RequestRecord& record, TimePoint now);
 
   void bounced(http::Bounce why) noexcept;

@@ -117,7 +117,7 @@ Task<> Pipeline::run(http::ServerConnection& down, std::optional<http::Exchange>
     const http::ExchangeEnd end = co_await exchange->run(http::FirstByteHook());
     if (!end.error) {
       const TimePoint now = parts_.http.clock.now();
-      parts_.observer.answered(request.record, (*checkout)->head());
+      parts_.observer.answered(request.record, (*checkout)->head(), *exchange);
       parts_.meter.completed(now - request.record.admitted);
       request.leave(now);
       exchange.reset();

@@ -13,10 +13,12 @@
 
 namespace pilotlight::proxy {
 
-/// Told when the drain may have moved on.
+/// Told when traffic begins and ends.
 class TrafficListener {
  public:
   virtual ~TrafficListener() = default;
+  /// A request has come and no other is there. It has not been counted yet.
+  virtual void became_busy() = 0;
   /// The last request has ended.
   virtual void became_idle() = 0;
   /// The last downstream connection has ended.

@@ -18,7 +18,7 @@ class Pipeline::Request {
         begun_(owner.parts_.http.clock.now()) {
     record.begun = begun_;
     record.admitted = begun_;
-    ++owner_.requests_;
+    if (owner_.requests_++ == 0) owner_.parts_.listener.became_busy();
     if (present_) owner_.parts_.meter.arrived(begun_, via_);
     owner_.parts_.fence.request(begun_, hop);
   }

@@ -117,8 +117,23 @@ void Reporter::report(TimePoint now) {
   wire::Stats stats =
       wire::make_stats(identity_.revision, epoch_, load, waiting, identity_.capacity);
   history_.record(load, waiting.oldest_wait_us);
+  rests_ = nothing_new(load);
+  reported_ = load;
   if (client_->wants_history()) client_->put_history(wire::make_history(stats, history_));
   client_->put_stats(std::move(stats));
+}
+
+bool Reporter::nothing_new(const LoadSnapshot& load) const noexcept {
+  LoadSnapshot before = reported_;
+  before.at_us = load.at_us;
+  return load.in_flight == 0 && load == before;
+}
+
+void Reporter::rest_ends() {
+  if (!rests_) return;
+  report(clock_.now());
+  rests_ = false;
+  timer_->cancel();
 }
 
 void Reporter::publish(TimePoint now) {
@@ -135,7 +150,8 @@ void Reporter::publish(TimePoint now) {
 /// On a grid that begins with the process, as the seconds of publish() do: with periods of whole
 /// seconds both are done in one wake-up.
 TimePoint Reporter::report_after(TimePoint now) const noexcept {
-  return started_ + ((now - started_) / period_ + 1) * period_;
+  const Duration period = rests_ ? std::max<Duration>(period_, 1s) : period_;
+  return started_ + ((now - started_) / period + 1) * period;
 }
 
 Task<> Reporter::run() {

@@ -21,7 +21,10 @@ class FenceListener {
 
 /// Tells the autoscaler how this replica is: READY and NOT_READY at once, STATS every report
 /// period, its HISTORY to an autoscaler that is new, and what Knative's autoscaler would scrape,
-/// renewed every second. Lives on the data shard.
+/// renewed every second.
+///
+/// It rests once a report has had nothing new and nobody was there: then it reports once a second,
+/// in the wake-up that renews the other numbers. Lives on the data shard.
 class Reporter final : public wire::ClientListener {
  public:
   struct Identity {
@@ -52,6 +55,10 @@ class Reporter final : public wire::ClientListener {
 
   [[nodiscard]] bool is_connected() const noexcept { return connected_; }
 
+  /// A request has come, and is not in the meter yet. After a rest this reports what was before, so
+  /// that the load to come is not spread over the rest, and the report period holds again.
+  void rest_ends();
+
   /// The protobuf Stat of the last full second, or the name alone before that.
   [[nodiscard]] std::string knative_stat() const { return encode(stat_); }
 
@@ -63,6 +70,7 @@ class Reporter final : public wire::ClientListener {
   [[nodiscard]] wire::Frame state() const;
   void announce();
   void report(TimePoint now);
+  [[nodiscard]] bool nothing_new(const LoadSnapshot& load) const noexcept;
   [[nodiscard]] TimePoint report_after(TimePoint now) const noexcept;
   void publish(TimePoint now);
 
@@ -78,11 +86,13 @@ class Reporter final : public wire::ClientListener {
   std::unique_ptr<Timer> timer_;
   KnativeStat stat_;  // of the last second
   LoadSnapshot published_;
+  LoadSnapshot reported_;
   LoadHistory history_;  // of what was reported
   wire::Ready ready_;
   wire::NotReady not_ready_;
   wire::NotReady draining_;
   Duration period_ = std::chrono::seconds(1);
+  bool rests_ = false;
   bool is_ready_ = false;
   bool connected_ = false;
   bool stopped_ = false;

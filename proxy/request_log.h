@@ -30,7 +30,7 @@ class RequestLog {
   /// What the template may say about the answer.
   struct Answer {
     unsigned status = 0;
-    std::optional<std::uint64_t> body_bytes;  ///< None: not announced; shown as -1.
+    std::optional<std::uint64_t> body_bytes;  ///< None: no whole one of the app; shown as -1.
     Duration latency{};
   };
   using Noted = std::vector<std::string>;

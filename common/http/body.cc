@@ -51,6 +51,7 @@ Result<std::size_t> BodyScanner::scan_payload(std::string_view bytes,
   if (done_) return std::size_t{0};
   if (framing_ == Framing::until_close) {
     payload = bytes;
+    payload_ += payload.size();
     return bytes.size();
   }
   if (framing_ == Framing::length) {
@@ -67,6 +68,7 @@ Result<std::size_t> BodyScanner::scan_payload(std::string_view bytes,
       payload = payload.substr(
           0, static_cast<std::size_t>(std::min<std::uint64_t>(left_, payload.size())));
       left_ -= payload.size();
+      payload_ += payload.size();
       if (left_ == 0) state_ = State::data_cr;
       return taken + payload.size();
     }

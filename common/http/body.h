@@ -35,6 +35,8 @@ class BodyScanner {
 
   [[nodiscard]] bool done() const noexcept { return done_; }
   [[nodiscard]] Framing framing() const noexcept { return framing_; }
+  /// Payload taken so far; kept only for a body that announced no length.
+  [[nodiscard]] std::uint64_t payload() const noexcept { return payload_; }
 
  private:
   enum class State : std::uint8_t {
@@ -61,6 +63,7 @@ class BodyScanner {
   Framing framing_ = Framing::none;
   State state_ = State::size_first;
   std::uint64_t left_ = 0;
+  std::uint64_t payload_ = 0;
   std::uint32_t line_ = 0;   // bytes of extensions and trailers so far
   std::uint8_t digits_ = 0;  // of the present chunk size
   std::uint8_t name_size_ = 0;

@@ -138,7 +138,9 @@ ExchangeEnd Exchange::finish() {
     // Bytes behind the answer: nobody asked for them.
     end_.keep_upstream = up_.head().keep_alive && up_.in().empty() && !body_may_stay_ && sent_whole;
   }
-  if (end_.error || !keep_downstream_) down_.close_after();
+  // A request that was not started is whole: it goes out again, and the next one can follow it.
+  const bool failed = end_.error && !end_.not_started;
+  if (failed || !keep_downstream_) down_.close_after();
   // What the app did not wait for still comes: closing on it would be a reset.
   if (!end_.error && (cut_short || body_ == Body::held)) down_.linger_after();
   return std::move(end_);

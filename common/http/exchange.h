@@ -67,6 +67,10 @@ class Exchange {
   [[nodiscard]] Task<> absorb_answer(TimePoint until);
   [[nodiscard]] UpstreamConnection& upstream() noexcept { return up_; }
 
+  /// Both bodies, as far as they went through.
+  [[nodiscard]] const BodyScanner& request_body() const noexcept { return request_body_; }
+  [[nodiscard]] const BodyScanner& answer_body() const noexcept { return answer_body_; }
+
   /// Whether what is being written had better stop.
   [[nodiscard]] bool ending() const noexcept {
     return upload_stopped_ || down_.interruption().raised();

@@ -141,6 +141,7 @@ void OutgoingHead::add_forwarded(const RequestHead& head, const RequestEdit& edi
 void OutgoingHead::compose(const RequestHead& head, const RequestEdit& edit) {
   begin();
   const bool last_hop = edit.next_host.empty();
+  bool takes_trailers = false;
   if (head.version == 10) {  // upstream is always 1.1
     version_digit_ = first_line_end(head.text) - 1;
     cut(version_digit_, version_digit_ + 1);
@@ -158,8 +159,9 @@ void OutgoingHead::compose(const RequestHead& head, const RequestEdit& edit) {
       case FieldKind::pilotlight_hop:
       case FieldKind::pilotlight_not_started:
       case FieldKind::pilotlight_other: cut(f); break;
-      case FieldKind::te:
-        if (!same_name(f.value, "trailers")) cut(f);
+      case FieldKind::te:  // of what it lists only this concerns anybody but the next hop
+        takes_trailers = takes_trailers || has_token(f.value, "trailers");
+        cut(f);
         break;
       case FieldKind::upgrade:
         if (!head.upgrade) cut(f);
@@ -180,6 +182,7 @@ void OutgoingHead::compose(const RequestHead& head, const RequestEdit& edit) {
     }
   }
   if (head.connection_names) cut_named_by_connection(head);
+  if (takes_trailers) add("Te", "trailers");
   if (head.upgrade) add("Connection", "Upgrade");
   if (edit.expect == ExpectEdit::add) add("Expect", "100-continue");
   edit_host(head, edit);

@@ -105,7 +105,7 @@ tcp::endpoint Listener::local() const {
 Task<> Listener::run() {
   Duration pause = 5ms;
   ErrorCode ec;
-  // Without both an accept would wait, with the whole shard.
+  // Without both Asio's accept waits, on this thread: also when a client has given up meanwhile.
   acceptor_.non_blocking(true, ec);
   acceptor_.set_option(asio::socket_base::enable_connection_aborted(true), ec);
   while (acceptor_.is_open()) {

@@ -133,6 +133,24 @@ TEST(Collector, ALateReporterHoldsASecondForThreeQuartersOfOneAtMost) {
   EXPECT_NEAR(collector.panic(), 2, 1e-6) << "what comes late is added to its second";
 }
 
+TEST(Collector, ASourceAtRestDelaysNoSecond) {
+  Collector collector(kStart);
+  Sender activator(wire::Role::activator);
+  Sender sidecar(wire::Role::sidecar);
+  activator.report(collector, 0s);
+  sidecar.report(collector, 0s);
+  activator.arrive(0s);
+  for (Duration at = 250ms; at <= 2500ms; at += 250ms) {
+    if (at == 1s) activator.arrive(1s);
+    activator.report(collector, at);
+    if (at == 250ms || at == 1250ms) sidecar.report(collector, at);  // once a second: nothing new
+    if (at == 2250ms) {
+      EXPECT_NEAR(collector.panic(), 1, 1e-6) << "it may still speak";
+    }
+  }
+  EXPECT_NEAR(collector.panic(), 1.5, 1e-6) << "300 ms of silence mean that nothing came";
+}
+
 TEST(Collector, AfterAWindowOfSilenceNewLoadCountsInFullAtOnce) {
   Collector collector(kStart);
   Sender activator(wire::Role::activator);

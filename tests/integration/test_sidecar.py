@@ -95,9 +95,11 @@ def test_a_port_that_is_taken_is_an_error_of_the_start(app):
 
 def test_the_probe_table(start):
     sidecar = start()
-    ok = sidecar.probe()
-    assert (ok.status, ok.body) == (200, b"queue")
-    for agent in ("Knative-Activator-Probe", "Knative-Autoscaling-Probe"):
+    for agent in ("kube-probe/1.30", "Knative-Activator-Probe", "Knative-Autoscaling-Probe"):
+        ok = sidecar.probe(agent=agent)
+        assert (ok.status, ok.body) == (200, b"queue")
+        bare = sidecar.ask(headers={"User-Agent": agent})
+        assert (bare.status, bare.body) == (400, b"unexpected probe header value: \n")
         wrong = sidecar.probe(agent=agent, target="activator")
         assert (wrong.status, wrong.body) == (400, b"unexpected probe header value: activator\n")
     ingress = sidecar.ask(headers={"K-Network-Probe": "probe", "K-Network-Hash": "h1"})
@@ -178,15 +180,20 @@ def test_headers_are_edited_as_knatives(start):
     answer = sidecar.ask("/?headers=1", headers={
         "K-Original-Host": "iris.example.com", "K-Proxy-Request": "activator",
         "Knative-Serving-Revision": "iris-00001", "Knative-Serving-Namespace": "default",
-        "Knative-Serving-Tag": "blue", "X-Forwarded-For": "10.0.0.1, ::1",
+        "Knative-Serving-Tag": "blue", "Knative-Serving-Default-Route": "false",
+        "K-Passthrough-Lb": "true", "Accept-Encoding": "br", "X-Forwarded-For": "10.0.0.1, ::1",
         "X-Forwarded-Proto": "https", "TE": "trailers, deflate", "traceparent": "00-x",
-        "Connection": "X-Hop", "X-Hop": "1", "Pilotlight-Hop": "1"})
+        "Connection": "X-Hop, TE", "X-Hop": "1", "Pilotlight-Hop": "1"})
     seen = {name.lower(): value for name, value in json.loads(answer.body)["headers"].items()}
     assert seen["host"] == "iris.example.com"
     assert seen["k-proxy-request"] == "activator"
     assert seen["knative-serving-tag"] == "blue"
+    assert seen["knative-serving-default-route"] == "false"
+    assert seen["k-passthrough-lb"] == "true"
+    assert seen["accept-encoding"] == "br"
     assert seen["x-forwarded-for"] == "10.0.0.1, ::1, 127.0.0.1"
     assert seen["forwarded"] == 'for=10.0.0.1;proto=https, for="[::1]"'
+    assert seen["te"] == "trailers"
     assert seen["traceparent"] == "00-x"
     assert "user-agent" not in seen, "none is invented"
     for gone in ("k-original-host", "knative-serving-revision", "knative-serving-namespace",

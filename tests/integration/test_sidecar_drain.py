@@ -29,6 +29,10 @@ def test_a_signal_drains_what_runs_and_what_still_comes(start):
     sidecar.signal()
     hook, hooked = in_background(lambda: ask_now(sidecar.admin, "iris", "/wait-for-drain", 60))
     wait_for("probes to fail", lambda: sidecar.probe().status == 503)
+    for headers in ({"K-Network-Probe": "probe", "K-Network-Hash": "h"}, {"K-Network-Probe": "probe"},
+                    {"User-Agent": "Knative-Activator-Probe", "K-Network-Probe": "queue"}):
+        ended = sidecar.ask(headers=headers)
+        assert (ended.status, ended.body) == (503, b"shutting down\n")
     assert sidecar.ask().status == 200
     late = time.monotonic()
     running.join(10)

@@ -38,8 +38,22 @@ TEST(ProxyMetrics, DurationsArePerStatusWithKnativesBucketsInSeconds) {
   EXPECT_TRUE(has(text, name + "_sum" + ok + "} 0.010001"));
   const std::string failed = "{http_response_status_code=\"502\"";
   EXPECT_TRUE(has(text, name + "_bucket" + failed + ",le=\"7.5\"} 0"));
+  EXPECT_TRUE(has(text, name + "_bucket" + failed + ",le=\"10\"} 1"));
   EXPECT_TRUE(has(text, name + "_bucket" + failed + ",le=\"+Inf\"} 1"));
   EXPECT_EQ(text.find("status_code=\"0\""), std::string::npos);
+}
+
+TEST(ProxyMetrics, TheBucketsOfDurationsAreKnatives) {
+  Cells cells;
+  cells.queue_wait.observe(1);
+  const std::string text = metrics_text(cells, Gauges());
+  const std::string bucket = "pilotlight_proxy_queue_wait_seconds_bucket{le=\"";
+  std::string bounds;
+  for (std::size_t at = text.find(bucket); at != std::string::npos; at = text.find(bucket, at)) {
+    at += bucket.size();
+    bounds += text.substr(at, text.find('"', at) - at) + " ";
+  }
+  EXPECT_EQ(bounds, "0.005 0.01 0.025 0.05 0.075 0.1 0.25 0.5 0.75 1 2.5 5 7.5 10 +Inf ");
 }
 
 TEST(ProxyMetrics, DepthIsRunningAndWaiting) {

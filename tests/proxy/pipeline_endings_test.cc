@@ -25,6 +25,39 @@ TEST_F(PipelineTest, AnEndThatComesWithTheLastBytesIsSeen) {
   }
 }
 
+TEST_F(PipelineTest, TheFirstOfTheRequestsAtHandIsAnnouncedBeforeItCounts) {
+  for (int i = 0; i < 2; ++i) client().send(kGet);
+  ASSERT_TRUE(until([&] { return app_.requests() == 2; }));
+  EXPECT_EQ(busy_, (std::vector<std::uint64_t>{0}));
+  app_.send(0, kOk);
+  app_.send(1, kOk);
+  ASSERT_TRUE(until([&] { return pipeline_->in_flight() == 0; }));
+  app_.automatic = kOk;
+  client().send(kGet);
+  ASSERT_TRUE(until([&] { return ended(Outcome::answered) == 3; }));
+  EXPECT_EQ(busy_, (std::vector<std::uint64_t>{0, 2}));
+}
+
+TEST_F(PipelineTest, BodiesOfEveryFramingAreMeasured) {
+  RawClient& c = client();
+  c.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
+  ASSERT_TRUE(until([&] { return app_.requests() == 1; }));
+  app_.send(0, kOk);
+  ASSERT_TRUE(until([&] { return ended(Outcome::answered) == 1; }));
+  c.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+  c.send("5\r\nfirst\r\n6\r\nsecond\r\n0\r\n\r\n");
+  ASSERT_TRUE(until([&] { return app_[0].received.ends_with("0\r\n\r\n"); }));
+  app_.send(0, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nfour\r\n0\r\n\r\n");
+  ASSERT_TRUE(until([&] { return ended(Outcome::answered) == 2; }));
+  c.send(kGet);
+  ASSERT_TRUE(until([&] { return app_[0].received.find("GET / ") != std::string::npos; }));
+  app_.send(0, "HTTP/1.1 200 OK\r\n\r\nto the end");
+  app_.close(0);
+  ASSERT_TRUE(until([&] { return ended(Outcome::answered) == 3; }));
+  EXPECT_EQ(observer_.cells().request_body.sample(1, Labels()).sum, 3 + 11);
+  EXPECT_EQ(observer_.cells().response_body.sample(1, Labels()).sum, 2 + 4 + 10);
+}
+
 TEST_F(PipelineTest, ATruncatedAnswerIsNeverPassedOffAsWhole) {
   RawClient& c = client();
   c.send(kGet);

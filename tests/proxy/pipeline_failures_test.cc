@@ -44,5 +44,16 @@ TEST_F(PipelineTest, A502NamesWhatIsWrongWithTheAnswer) {
   EXPECT_EQ(ended(Outcome::upstream_failed), failures.size());
 }
 
+TEST_F(PipelineTest, AnAppThatSwitchesToSomethingElseThanAskedIs502) {
+  test::RawClient& c = client();
+  c.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+  ASSERT_TRUE(until([&] { return app_.requests() == 1; }));
+  app_.send(0, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n");
+  ASSERT_TRUE(until([&] { return c.ended(); }));
+  EXPECT_TRUE(c.got("HTTP/1.1 502 Bad Gateway\r\n")) << c.received();
+  EXPECT_TRUE(c.got("switched protocols unasked")) << c.received();
+  EXPECT_EQ(ended(Outcome::upstream_failed), 1u);
+}
+
 }  // namespace
 }  // namespace pilotlight::proxy

@@ -209,24 +209,31 @@ TEST_F(PipelineTest, AnUpgradeBecomesATunnelThatCountsAsOneRequest) {
 }
 
 TEST_F(PipelineTest, ProbesAreAnsweredByTheTableAndNeverCount) {
-  RawClient& c = client();
-  const auto probe = [](std::string_view lines) {
-    return "GET /any HTTP/1.1\r\nHost: a\r\n" + std::string(lines) + "\r\n";
+  struct Row {
+    std::string_view lines, answer;
   };
-  c.send(probe("User-Agent: kube-probe/1.3\r\nK-Network-Probe: queue\r\n"));
-  ASSERT_TRUE(until([&] { return c.got("\r\n\r\nqueue"); }));
-  c.send(probe("User-Agent: Knative-Autoscaling-Probe\r\nK-Network-Probe: activator\r\n"));
-  ASSERT_TRUE(until([&] { return c.got("unexpected probe header value: activator\n"); }));
-  c.send(probe("K-Network-Probe: probe\r\nK-Network-Hash: h1\r\n"));
-  ASSERT_TRUE(until([&] { return c.got("K-Network-Hash: h1\r\n"); }));
-  c.send(probe("K-Network-Probe: probe\r\n"));
-  ASSERT_TRUE(until([&] { return c.got("must contain a non-empty \"K-Network-Hash\" header\n"); }));
+  const std::vector<Row> rows = {
+      {"User-Agent: kube-probe/1.3\r\nK-Network-Probe: queue\r\n", "\r\n\r\nqueue"},
+      {"User-Agent: Knative-Activator-Probe\r\nK-Network-Probe: queue\r\n", "\r\n\r\nqueue"},
+      {"User-Agent: Knative-Autoscaling-Probe\r\nK-Network-Probe: queue\r\n", "\r\n\r\nqueue"},
+      {"User-Agent: Knative-Autoscaling-Probe\r\nK-Network-Probe: activator\r\n",
+       "unexpected probe header value: activator\n"},
+      {"User-Agent: kube-probe/1.3\r\n", "unexpected probe header value: \n"},
+      {"K-Network-Probe: probe\r\nK-Network-Hash: h1\r\n", "K-Network-Hash: h1\r\n"},
+      {"K-Network-Probe: probe\r\n", "must contain a non-empty \"K-Network-Hash\" header\n"},
+  };
+  const auto expect = [this](std::string_view lines, std::string_view answer) {
+    SCOPED_TRACE(lines);
+    RawClient& c = client();
+    c.send("GET /any HTTP/1.1\r\nHost: a\r\n" + std::string(lines) + "\r\n");
+    ASSERT_TRUE(until([&] { return c.got(answer); })) << c.received();
+  };
+  for (const Row& row : rows) expect(row.lines, row.answer);
   EXPECT_EQ(app_.requests(), 0u);
-  EXPECT_EQ(observer_.cells().probes.read(), 4u);
+  EXPECT_EQ(observer_.cells().probes.read(), rows.size());
   EXPECT_EQ(meter_.snapshot(shard_.clock.now()).arrivals, 0u);
   fence_.begin(shard_.clock.now());
-  c.send(probe("User-Agent: kube-probe/1.3\r\nK-Network-Probe: queue\r\n"));
-  ASSERT_TRUE(until([&] { return c.got("shutting down\n"); }));
+  for (const Row& row : rows) expect(row.lines, "\r\n\r\nshutting down\n");
 }
 
 TEST_F(PipelineTest, AProbeMarkedTheOldWayGoesToTheAppAndIsNoLoadButKeepsTheLimit) {

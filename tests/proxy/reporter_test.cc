@@ -17,9 +17,11 @@ class ReporterTest : public ::testing::Test,
                      protected wire::ServerListener,
                      protected FenceListener {
  protected:
-  ReporterTest() {
+  using Time = test::LoopbackShard::Time;
+
+  explicit ReporterTest(Time time = Time::real, std::uint32_t period_ms = 50) : shard_(time) {
     options_.epoch = 9;
-    options_.report_period_ms = 50;
+    options_.report_period_ms = period_ms;
     start_server();
     where_ = *server_->listen({asio::ip::address_v4::loopback(), 0});
     reporter_.connect(shard_.loop.get_executor(), where_, random_);
@@ -79,6 +81,61 @@ class ReporterTest : public ::testing::Test,
                      meter_,       admission_,
                      fence_,       *this};
 };
+
+/// The same in simulated time, with the autoscaler's period, once the first report is there.
+class ReporterRestTest : public ReporterTest {
+ protected:
+  ReporterRestTest() : ReporterTest(Time::simulated, 250) {}
+  void SetUp() override {
+    ASSERT_TRUE(shard_.run_until([this] { return count<wire::Stats>() > 0; }));
+    static_cast<void>(reports_in(1900ms));  // nothing new in two of them: it rests
+  }
+
+  /// How many reports that much time brings.
+  [[nodiscard]] std::size_t reports_in(Duration time) {
+    const std::size_t before = count<wire::Stats>();
+    for (Duration passed{}; passed < time; passed += 50ms) shard_.sim.advance(50ms);
+    return count<wire::Stats>() - before;
+  }
+  void arrive() {
+    reporter_.rest_ends();
+    meter_.arrived(shard_.clock.now(), Via::client);
+  }
+  void depart() { meter_.departed(shard_.clock.now(), Via::client); }
+};
+
+TEST_F(ReporterRestTest, WithoutLoadItReportsOnceASecond) {
+  EXPECT_EQ(reports_in(10s), 10U);
+  arrive();
+  EXPECT_EQ(reports_in(10s), 41U) << "what was until then, and one each period while it runs";
+  depart();
+  arrive();
+  depart();
+  EXPECT_EQ(reports_in(1s), 2U) << "what is new, and that there is nothing new; then it rests";
+  EXPECT_EQ(reports_in(10s), 10U);
+}
+
+TEST_F(ReporterRestTest, LoadThatEndsARestIsNotSpreadOverIt) {
+  static_cast<void>(reports_in(600ms));
+  frames_.clear();
+  const auto now_us = [this] { return meter_.snapshot(shard_.clock.now()).at_us; };
+  const std::uint64_t arrived_us = now_us();
+  arrive();
+  shard_.sim.settle();
+  ASSERT_EQ(count<wire::Stats>(), 1U);
+  EXPECT_EQ(first<wire::Stats>().load.at_us, arrived_us);
+  EXPECT_EQ(first<wire::Stats>().load.arrivals, 0U) << "the rest ends before the load begins";
+
+  frames_.clear();
+  EXPECT_EQ(reports_in(250ms), 1U);
+  EXPECT_EQ(first<wire::Stats>().load.arrivals, 1U);
+  EXPECT_EQ(first<wire::Stats>().load.concurrency_us, first<wire::Stats>().load.at_us - arrived_us);
+  arrive();
+  shard_.sim.settle();
+  EXPECT_EQ(count<wire::Stats>(), 1U) << "no rest, no report";
+  depart();
+  depart();
+}
 
 TEST_F(ReporterTest, AnAutoscalerThatIsNewIsToldTheHistoryBeforeAnyReport) {
   ASSERT_TRUE(shard_.run_until([&] { return count<wire::HistoryEnd>() == 1; }));

@@ -63,6 +63,7 @@ class SidecarFixture : public ::testing::Test,
 
   void app_ready(Duration, Duration) override {}
   void app_lost() override { ++lost_; }
+  void became_busy() override { busy_.push_back(meter_.snapshot(shard_.clock.now()).arrivals); }
   void became_idle() override {}
   void became_quiet() override { ++quiets_; }
 
@@ -82,6 +83,7 @@ class SidecarFixture : public ::testing::Test,
   std::deque<test::RawClient> clients_;
   int lost_ = 0;
   int quiets_ = 0;
+  std::vector<std::uint64_t> busy_;  // the arrivals before each time that traffic began
 };
 
 }  // namespace pilotlight::proxy

@@ -54,7 +54,21 @@ TEST(BodyScanner, GivesThePayloadWithoutItsFraming) {
     rest.remove_prefix(*taken);
   }
   EXPECT_EQ(payload, "abcde");
+  EXPECT_EQ(body.payload(), 5u);
   EXPECT_TRUE(rest.empty());
+}
+
+TEST(BodyScanner, CountsThePayloadOfWhatAnnouncedNoLength) {
+  BodyScanner chunks(chunked());
+  ASSERT_TRUE(chunks.scan("3;x=1\r\nabc\r\n"));
+  ASSERT_TRUE(chunks.scan("2\r\nde\r\n0\r\nX-T: 1\r\n\r\n"));
+  EXPECT_EQ(chunks.payload(), 5u);
+  Head endless;
+  endless.framing = Framing::until_close;
+  BodyScanner rest(endless);
+  ASSERT_TRUE(rest.scan("abc"));
+  ASSERT_TRUE(rest.scan("defg"));
+  EXPECT_EQ(rest.payload(), 7u);
 }
 
 TEST(BodyScanner, RefusesWhatIsNotAChunk) {

@@ -48,6 +48,36 @@ TEST(Forwarding, HopByHopFieldsEndHere) {
       "GET / HTTP/1.1\r\nHost: x\r\nX-Kept: 1\r\nX-Forwarded-For: 10.0.0.9\r\n\r\n");
 }
 
+// As Go's ReverseProxy, and so Knative: whatever else the list says, `trailers` in it goes on.
+TEST(Forwarding, OfTeOnlyTrailersGoesOn) {
+  struct Row {
+    std::string_view fields;
+    bool goes_on;
+  };
+  const Row rows[] = {
+      {"TE: trailers\r\n", true},
+      {"te: Trailers\r\n", true},
+      {"TE: trailers, deflate\r\n", true},
+      {"TE: deflate;q=0.5 ,trailers\r\n", true},
+      {"TE: gzip\r\nTE: trailers\r\n", true},
+      {"TE: trailers\r\nTE: trailers\r\n", true},
+      {"Connection: TE\r\nTE: trailers\r\n", true},
+      {"TE: trailers\r\nConnection: close, te, X-Mine\r\nX-Mine: 1\r\n", true},
+      {"TE:\r\n", false},
+      {"TE: gzip, deflate\r\n", false},
+      {"TE: trailers;q=0.5\r\n", false},
+      {"TE: no-trailers, trailers2\r\n", false},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.fields);
+    const std::string request =
+        "GET / HTTP/1.1\r\nHost: x\r\n" + std::string(row.fields) + "X-Kept: 1\r\n\r\n";
+    EXPECT_EQ(sent_up(request, to_app()),
+              std::string("GET / HTTP/1.1\r\nHost: x\r\nX-Kept: 1\r\n") +
+                  (row.goes_on ? "Te: trailers\r\n" : "") + "X-Forwarded-For: 10.0.0.9\r\n\r\n");
+  }
+}
+
 TEST(Forwarding, ConnectionCannotCutTheFraming) {
   EXPECT_EQ(sent_up("POST / HTTP/1.1\r\nHost: x\r\nConnection: content-length, host\r\n"
                     "Content-Length: 3\r\n\r\n",

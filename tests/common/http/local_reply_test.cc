@@ -16,6 +16,14 @@ TEST(LocalReply, SaysKnativesTexts) {
             "dial 127.0.0.1:80: refused\n");
 }
 
+TEST(LocalReply, ItsTextsAreMarkedAsGosErrorsAre) {
+  for (const FlowError error : {FlowError::queue_full, FlowError::upstream_refused}) {
+    const LocalReply reply = local_reply(error);
+    EXPECT_EQ(reply.content_type, "text/plain; charset=utf-8");
+    EXPECT_EQ(reply.extra_lines, "X-Content-Type-Options: nosniff\r\n");
+  }
+}
+
 TEST(LocalReply, SerializesForTheConnectionItGoesTo) {
   const LocalReply reply = problem(503, "a \"b\"", "c\nd", 7);
   EXPECT_EQ(reply.serialize(true, true, false),

@@ -1,4 +1,4 @@
-// How the endings of a downstream connection obey a process that stops.
+// How long a downstream connection waits for a head, and how its endings obey a process that stops.
 #include "common/http/server_connection.h"
 
 #include <optional>
@@ -13,8 +13,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// One connection, served by hand: a head is read and answered with `answer`, which closes. The
-/// client reads nothing. Time is simulated.
+/// One connection, served by hand: a head is read and answered with `answer`, which closes unless
+/// the connection is kept. The client reads nothing. Time is simulated.
 class ServerConnectionTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -31,10 +31,13 @@ class ServerConnectionTest : public ::testing::Test {
   Task<> serve(TcpStream stream) {
     ServerConnection down(shard_.parts, std::move(stream));
     down_ = &down;
-    const Result<> read = co_await down.read_head(TimePoint::max());
-    if (read && stop_first_) down.stop();
-    answering_ = read.has_value();
-    if (read) replied_ = co_await down.reply(answer_, true);
+    do {
+      const Result<> read = co_await down.read_head(TimePoint::max());
+      if (read && stop_first_) down.stop();
+      answering_ = read.has_value();
+      if (!read) break;
+      replied_ = co_await down.reply(answer_, !keeps_);
+    } while (down.end_request());
     co_await down.finish();
     down_ = nullptr;
     ended_ = true;
@@ -43,6 +46,18 @@ class ServerConnectionTest : public ::testing::Test {
   void ask(std::string_view request) {
     asio::write(client_, asio::buffer(request));
     ASSERT_TRUE(until([this] { return answering_; }));
+  }
+  /// A head that never ends: 60 s after its first byte the connection does.
+  void expect_a_minute_for(std::string_view begun) {
+    asio::write(client_, asio::buffer(begun));
+    ASSERT_TRUE(until([&] { return down_ != nullptr && down_->in().size() == begun.size(); }));
+    shard_.sim.advance(30s);
+    asio::write(client_, asio::buffer("X-More: 1\r\n", 11));
+    ASSERT_TRUE(until([&] { return down_->in().size() == begun.size() + 11; }));
+    shard_.sim.advance(29s);
+    EXPECT_FALSE(ended_) << "59 s";
+    shard_.sim.advance(1s);
+    ASSERT_TRUE(until([this] { return ended_; })) << "bytes that come do not prolong it";
   }
   [[nodiscard]] bool until(const std::function<bool()>& done) { return shard_.run_until(done); }
   void never_fits() { answer_.body.assign(30'000'000, 'x'); }
@@ -55,6 +70,7 @@ class ServerConnectionTest : public ::testing::Test {
   ServerConnection* down_ = nullptr;
   std::optional<Result<>> replied_;
   bool stop_first_ = false;
+  bool keeps_ = false;
   bool answering_ = false;
   bool ended_ = false;
 };
@@ -62,7 +78,19 @@ class ServerConnectionTest : public ::testing::Test {
 constexpr std::string_view kGet = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 constexpr std::string_view kUnfinished =
     "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc";
+constexpr std::string_view kBegun = "GET / HTTP/1.1\r\nHost: a\r\n";
 constexpr Duration kStopTime = 250ms;
+
+TEST_F(ServerConnectionTest, AHeadHasSixtySecondsFromItsFirstByte) { expect_a_minute_for(kBegun); }
+
+TEST_F(ServerConnectionTest, TheNextHeadOfAKeptConnectionHasSixtySecondsAsWell) {
+  keeps_ = true;
+  ask(kGet);
+  ASSERT_TRUE(until([this] { return replied_ && down_->in().empty(); }));
+  shard_.sim.advance(90s);
+  EXPECT_FALSE(ended_) << "between requests it may rest";
+  expect_a_minute_for(kBegun);
+}
 
 TEST_F(ServerConnectionTest, AnAnswerThatNobodyReadsEndsSoonAfterAStop) {
   never_fits();
