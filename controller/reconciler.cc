@@ -26,6 +26,13 @@ Key take_first(std::set<Key>& keys) {
   return first;
 }
 
+/// Whether a Service has become ours, or nobody's, as it was asked: a webhook may have its own
+/// mind.
+bool took(const Json& asked, const Json& written) {
+  return kube::label_of(asked, config::kManagedLabel) ==
+         kube::label_of(written, config::kManagedLabel);
+}
+
 }  // namespace
 
 Reconciler::Feed::Feed(Reconciler& owner, kube::Watcher::What what)
@@ -173,6 +180,9 @@ Task<Result<>> Reconciler::carry_out(Step step) {
       written = co_await parts_.client.remove(step.resource, space, name, deadline);
       if (!written && written.error() == FlowError::not_found) written = Json();
       break;
+  }
+  if (step.verb != Step::Verb::remove && written && !took(step.object, *written)) {
+    written = make_error_code(FlowError::conflict);
   }
   ++writes_[{std::string(step.resource.plural), written ? "taken" : "failed"}];
   if (!written) {
