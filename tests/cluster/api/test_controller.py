@@ -1,6 +1,7 @@
 """The controller against a real API server and its endpoint controllers; no pod runs."""
 import json
 import re
+import threading
 import time
 import urllib.request
 
@@ -113,6 +114,18 @@ def test_replacing_the_service_changes_nothing(installed, space, activators):
     given_back(space)
 
 
+def test_a_deleted_service_takes_our_slices_with_it(installed, space, activators):
+    apply(deployment(), space)
+    apply(service(), space)
+    taken(space, activators)
+    installed.settle()
+    kubectl("-n", space, "delete", "service", "flower")
+    wait_for("no slice", lambda: not slices(space))
+    assert get("service", "iris-private", space), "the pods are still there for others"
+    apply(service(), space)  # the same name again
+    taken(space, activators)
+
+
 def test_a_deleted_deployment_gives_its_service_back(installed, space, activators):
     apply(deployment(), space)
     apply(service(), space)
@@ -121,19 +134,34 @@ def test_a_deleted_deployment_gives_its_service_back(installed, space, activator
     given_back(space)
 
 
+def release(space, app):
+    wait_for("an answered webhook", lambda: kubectl(
+        "-n", space, "label", "deployment", app, "pilotlight.dev/inject-",
+        check=False).returncode == 0)
+
+
 def test_killed_at_any_moment_it_comes_to_the_same_end(installed, space, activators):
-    for number in range(5):
-        apply(deployment(f"iris{number}"), space)
-        apply(service(f"flower{number}", f"iris{number}"), space)
-        time.sleep(0.05 * number)
-        installed.kill()
-        installed.start()
-    for number in range(5):
-        taken(space, activators, f"flower{number}")
+    """A takeover and a way back, each with a kill a little later than the one before."""
+    names = [(f"iris{number}", f"flower{number}") for number in range(5)]
+    for number, (app, name) in enumerate(names):
+        apply(deployment(app), space)
+        apply(service(name, app), space)
+        time.sleep(0.02 * number)
+        installed.crash()
+    for app, name in names:
+        taken(space, activators, name)
     installed.settle()
-    ports = {get("service", f"flower{number}", space)["metadata"]["annotations"][
-        "pilotlight.dev/activator-port"] for number in range(5)}
+    ports = {get("service", name, space)["metadata"]["annotations"][
+        "pilotlight.dev/activator-port"] for _, name in names}
     assert len(ports) == 5, "each has its own"
+    for number, (app, name) in enumerate(names):
+        asked = threading.Thread(target=release, args=(space, app))
+        asked.start()
+        time.sleep(0.04 + 0.02 * number)  # kubectl itself takes a while
+        installed.crash()
+        asked.join()
+    for app, name in names:
+        given_back(space, name, app)
 
 
 def test_the_metrics_page_is_what_is_exposed(installed, space, activators):
