@@ -36,20 +36,26 @@ std::string last_line(std::string_view text) {
   return std::string(newline == std::string_view::npos ? text : text.substr(newline + 1));
 }
 
-/// How a container ended last, or "".
+/// Why a container waits, "CrashLoopBackOff" for instance; "" while it is only being made.
+std::string_view waiting_for(const Json& status) {
+  const std::string_view reason = kube::text(status, {"state", "waiting", "reason"});
+  return reason == "ContainerCreating" || reason == "PodInitializing" ? std::string_view() : reason;
+}
+
+/// How a container ended last and what it waits for now, or "".
 std::string container_failure(const Json& status) {
+  const std::string_view name = kube::text(status, {"name"});
+  const std::string_view reason = waiting_for(status);
   for (const char* where : {"state", "lastState"}) {
     const std::int64_t code = kube::integer(status, {where, "terminated", "exitCode"}).value_or(0);
     if (code == 0) continue;
     const std::string words = last_line(kube::text(status, {where, "terminated", "message"}));
-    return fmt::format("container {}: exit code {}{}{}", kube::text(status, {"name"}), code,
-                       words.empty() ? "" : ": ", words);
+    return fmt::format("container {}: {}{}exit code {}{}{}", name, reason,
+                       reason.empty() ? "" : ", ", code, words.empty() ? "" : ": ", words);
   }
-  const std::string_view reason = kube::text(status, {"state", "waiting", "reason"});
-  if (reason.empty() || reason == "ContainerCreating" || reason == "PodInitializing") return {};
+  if (reason.empty()) return {};
   const std::string_view words = kube::text(status, {"state", "waiting", "message"});
-  return fmt::format("container {}: {}{}{}", kube::text(status, {"name"}), reason,
-                     words.empty() ? "" : ": ", words);
+  return fmt::format("container {}: {}{}{}", name, reason, words.empty() ? "" : ": ", words);
 }
 
 /// "Unschedulable: 0/1 nodes are available: ...", or "".

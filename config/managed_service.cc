@@ -26,12 +26,6 @@ bool matches(const Json& selector, const Json& labels) noexcept {
   return true;
 }
 
-bool selects(const Json& service, const Json& deployment) {
-  const Json* labels = kube::find(deployment, {"spec", "template", "metadata", "labels"});
-  return labels != nullptr && kube::namespace_of(service) == kube::namespace_of(deployment) &&
-         matches(original_selector(service), *labels);
-}
-
 std::uint16_t port_of(const Json& service) {
   const std::string text(kube::annotation_of(service, kPortAnnotation));
   std::uint32_t number = 0;

@@ -29,9 +29,6 @@ inline constexpr std::uint16_t kLastServicePort = 29999;
 /// Whether pods with these labels, an object, match a selector. An empty selector matches none.
 [[nodiscard]] bool matches(const kube::Json& selector, const kube::Json& labels) noexcept;
 
-/// Whether the Service selects the pods of this Deployment.
-[[nodiscard]] bool selects(const kube::Json& service, const kube::Json& deployment);
-
 /// The port that a Service has on the activators; 0 for none.
 [[nodiscard]] std::uint16_t port_of(const kube::Json& service);
 

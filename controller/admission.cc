@@ -55,6 +55,27 @@ Json no_object(const Json& review) {
   return refuse(review, "admission review", {"request.object: got nothing, expected an object"});
 }
 
+/// The map of that name, which is made if there is none.
+Json& map_at(Json& object, const char* name) {
+  Json& map = object[name];
+  if (!map.is_object()) map = Json::object();
+  return map;
+}
+
+/// What stands on a Service that has been taken over, and not on what is to replace it. A selector
+/// of the new one goes before the one that was kept.
+void keep_ours(Json& service, const Json& request) {
+  const Json* last = kube::find(request, {"oldObject"});
+  if (last == nullptr || kube::label_of(*last, kManagedLabel) != config::kTaken) return;
+  Json& metadata = map_at(service, "metadata");
+  map_at(metadata, "labels")[kManagedLabel] = config::kTaken;
+  for (const char* name : {config::kPortAnnotation, kSelectorAnnotation}) {
+    const std::string known(kube::annotation_of(*last, name));
+    if (known.empty() || !kube::annotation_of(service, name).empty()) continue;
+    map_at(metadata, "annotations")[name] = known;
+  }
+}
+
 }  // namespace
 
 Json mutate_pod(const Json& review, const AdmissionRules& rules) {
@@ -69,16 +90,20 @@ Json mutate_pod(const Json& review, const AdmissionRules& rules) {
   return change(review, *pod, *injected);
 }
 
-Json mutate_service(const Json& review) {
+Json mutate_service(const Json& review, std::string_view controller) {
   const Json* service = object_of(review);
   if (service == nullptr) return no_object(review);
-  const Json* selector = kube::find(*service, {"spec", "selector"});
+  Json kept = *service;
+  if (kube::text(review, {"request", "userInfo", "username"}) != controller) {
+    keep_ours(kept, *kube::find(review, {"request"}));
+  }
+  const Json* selector = kube::find(kept, {"spec", "selector"});
   const bool selects = selector != nullptr && selector->is_object() && !selector->empty();
-  if (!selects || kube::label_of(*service, kManagedLabel) != "true") return allow(review);
-  Json taken = *service;
-  taken["metadata"]["annotations"][kSelectorAnnotation] = kube::to_text(*selector);
-  taken["spec"].erase("selector");
-  return change(review, *service, taken);
+  if (selects && kube::label_of(kept, kManagedLabel) == config::kTaken) {
+    map_at(kept["metadata"], "annotations")[kSelectorAnnotation] = kube::to_text(*selector);
+    kept["spec"].erase("selector");
+  }
+  return change(review, *service, kept);
 }
 
 Json validate_deployment(const Json& review, const AdmissionRules& rules) {

@@ -25,9 +25,11 @@ using config::kSelectorAnnotation;
 /// Pods with our label get the sidecar, or are refused with every reason against it.
 [[nodiscard]] nlohmann::json mutate_pod(const nlohmann::json& review, const AdmissionRules& rules);
 
-/// Services that have been taken over stay so when somebody applies their manifest again: the
-/// selector moves to the annotation before it takes effect.
-[[nodiscard]] nlohmann::json mutate_service(const nlohmann::json& review);
+/// Services that have been taken over stay so when somebody applies their manifest again, or puts
+/// it in the place of what there is: label and annotations of ours stay, and the selector moves to
+/// its annotation before it takes effect. `controller` is the user who gives Services back.
+[[nodiscard]] nlohmann::json mutate_service(const nlohmann::json& review,
+                                            std::string_view controller);
 
 /// Deployments with our label are refused with the full list of what is wrong with them.
 [[nodiscard]] nlohmann::json validate_deployment(const nlohmann::json& review,

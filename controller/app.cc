@@ -12,6 +12,7 @@
 namespace pilotlight::controller {
 namespace {
 
+constexpr const char* kName = "pilotlight-controller";  // of the Lease and the service account
 constexpr std::uint16_t kWirePort = 9444;
 constexpr std::chrono::seconds kFinishTime{10};
 constexpr std::chrono::seconds kReleaseTime{2};
@@ -36,8 +37,8 @@ CertificateKeeper::Names names_of(const Options& options) {
 kube::Elector::What lease_of(const Options& options) {
   kube::Elector::What what;
   what.space = options.space;
-  what.name = "pilotlight-controller";
-  what.params.identity = fmt::format("pilotlight-controller-{:016x}", new_epoch());
+  what.name = kName;
+  what.params.identity = fmt::format("{}-{:016x}", kName, new_epoch());
   what.params.duration = std::chrono::seconds(15);
   what.params.renew_within = std::chrono::seconds(10);
   what.params.renew_every = std::chrono::seconds(5);
@@ -123,7 +124,10 @@ Json App::answer_pod(const Json& posted) const {
 
 std::optional<Json> App::answer(std::string_view path, const Json& posted) const {
   if (path == "/mutate-pod") return answer_pod(posted);
-  if (path == "/mutate-service") return mutate_service(posted);
+  if (path == "/mutate-service") {
+    return mutate_service(posted,
+                          fmt::format("system:serviceaccount:{}:{}", options_.space, kName));
+  }
   if (path == "/validate-deployment") return validate_deployment(posted, options_.rules);
   return std::nullopt;
 }

@@ -7,8 +7,6 @@
 namespace pilotlight::controller {
 namespace {
 
-constexpr std::string_view kPrivate = "-private";
-
 /// The Service that a slice is of.
 Key service_of(const Json& slice) {
   return Key(kube::namespace_of(slice), kube::label_of(slice, "kubernetes.io/service-name"));
@@ -20,7 +18,19 @@ bool is_going(const Json& object) {
 
 Key private_of(const Json& deployment) {
   const config::PodOwner owner = config::owner_of_deployment(deployment);
-  return Key(owner.name_space, owner.revision + std::string(kPrivate));
+  return Key(owner.name_space, owner.revision + "-private");
+}
+
+/// What of a Deployment decides about Services. Not its status, which changes with every replica.
+Json deciding(const Json& deployment) {
+  Json out;
+  for (const char* key : {"name", "namespace", "uid", "labels", "deletionTimestamp"}) {
+    if (const Json* found = kube::find(deployment, {"metadata", key}))
+      out["metadata"][key] = *found;
+  }
+  const Json* pods = kube::find(deployment, {"spec", "template"});
+  if (pods != nullptr) out["spec"]["template"] = *pods;
+  return out;
 }
 
 /// Big and of no use here.
@@ -33,41 +43,42 @@ Json trimmed(Json object) {
 
 Key key_of(const Json& object) { return Key(kube::namespace_of(object), kube::name_of(object)); }
 
-ClusterState::Objects* ClusterState::objects_of(const kube::Resource& resource) {
-  if (resource == kube::kServices) return &services_;
-  if (resource == kube::kDeployments) return &deployments_;
-  return nullptr;
-}
-
 ClusterState::Touched ClusterState::applied(const kube::Resource& resource, const Json& object) {
+  Touched touched;
+  const Key key = key_of(object);
   if (resource == kube::kEndpointSlices) {
-    slices_[service_of(object)][key_of(object)] = trimmed(object);
-  } else if (Objects* objects = objects_of(resource)) {
-    const bool ours = resource != kube::kDeployments || config::is_injected(object);
-    Touched touched = touched_by(resource, object);
-    if (ours) {
-      (*objects)[key_of(object)] = trimmed(object);
-    } else {
-      objects->erase(key_of(object));
-    }
-    return touched;
+    slices_[service_of(object)][key] = trimmed(object);
+    touch_slices(service_of(object), touched);
+  } else if (resource == kube::kServices) {
+    touch_service(key, touched);  // what it was
+    put_service(key, object);
+    touch_service(key, touched);
+  } else if (resource == kube::kDeployments) {
+    Json now = config::is_injected(object) ? deciding(object) : Json();
+    const auto last = deployments_.find(key);
+    if (now == (last == deployments_.end() ? Json() : last->second)) return touched;
+    touch_deployment(key, touched);
+    put_deployment(key, std::move(now));
+    touch_deployment(key, touched);
   }
-  return touched_by(resource, object);
+  return touched;
 }
 
 ClusterState::Touched ClusterState::removed(const kube::Resource& resource, const Json& object) {
-  if (resource == kube::kEndpointSlices) {
-    const auto of_service = slices_.find(service_of(object));
-    if (of_service != slices_.end()) {
-      of_service->second.erase(key_of(object));
-      if (of_service->second.empty()) slices_.erase(of_service);
-    }
-    return touched_by(resource, object);
-  }
   // Whom it concerned is told by what it was: of what is gone, only its metadata is known here.
-  Objects* objects = objects_of(resource);
-  const auto last = objects == nullptr ? Objects::node_type() : objects->extract(key_of(object));
-  return touched_by(resource, last.empty() ? object : last.mapped());
+  Touched touched;
+  const Key key = key_of(object);
+  if (resource == kube::kEndpointSlices) {
+    forget_slice(object);
+    touch_slices(service_of(object), touched);
+  } else if (resource == kube::kServices) {
+    touch_service(key, touched);
+    forget_service(key);
+  } else if (resource == kube::kDeployments) {
+    touch_deployment(key, touched);
+    forget_deployment(key);
+  }
+  return touched;
 }
 
 ClusterState::Touched ClusterState::everything() const {
@@ -77,48 +88,82 @@ ClusterState::Touched ClusterState::everything() const {
   return out;
 }
 
-ClusterState::Touched ClusterState::touched_by(const kube::Resource& resource,
-                                               const Json& object) const {
-  Touched out;
-  const auto managed_in = [&](const std::string* space) {
-    for (const auto& [key, service] : services_) {
-      if ((space == nullptr || key.first == *space) && config::is_managed(service)) {
-        out.services.insert(key);
-      }
+void ClusterState::put_service(const Key& key, const Json& service) {
+  forget_service(key);
+  if (port_of(service) != 0) ports_.add(port_of(service), key);
+  selection_.set_selector(key, original_selector(service));
+  services_[key] = trimmed(service);
+}
+
+void ClusterState::forget_service(const Key& key) {
+  const auto found = services_.find(key);
+  if (found == services_.end()) return;
+  ports_.remove(port_of(found->second), key);
+  selection_.set_selector(key, Json());
+  services_.erase(found);
+}
+
+/// Null: it is none of ours.
+void ClusterState::put_deployment(const Key& key, Json deciding) {
+  forget_deployment(key);
+  if (deciding.is_null()) return;
+  hidden_.add(private_of(deciding), key);
+  const Json* labels = kube::find(deciding, {"spec", "template", "metadata", "labels"});
+  if (labels != nullptr) selection_.set_labels(key, *labels);
+  deployments_[key] = std::move(deciding);
+}
+
+void ClusterState::forget_deployment(const Key& key) {
+  const auto found = deployments_.find(key);
+  if (found == deployments_.end()) return;
+  hidden_.remove(private_of(found->second), key);
+  selection_.set_labels(key, Json());
+  deployments_.erase(found);
+}
+
+void ClusterState::forget_slice(const Json& slice) {
+  const auto of_service = slices_.find(service_of(slice));
+  if (of_service == slices_.end()) return;
+  of_service->second.erase(key_of(slice));
+  if (of_service->second.empty()) slices_.erase(of_service);
+}
+
+void ClusterState::touch_service(const Key& key, Touched& touched) const {
+  touched.services.insert(key);
+  touch_behind(key, touched);
+  const auto found = services_.find(key);
+  if (found == services_.end()) return;
+  const std::set<Key>& sharing = ports_.at(port_of(found->second));
+  touched.services.insert(sharing.begin(), sharing.end());
+}
+
+void ClusterState::touch_deployment(const Key& key, Touched& touched) const {
+  const auto found = deployments_.find(key);
+  if (found == deployments_.end()) return;
+  touched.deployments.insert(key);
+  const Key hidden = private_of(found->second);
+  if (services_.contains(hidden)) touched.services.insert(hidden);
+  touched.services.merge(selection_.services_of(key));
+}
+
+void ClusterState::touch_slices(const Key& service, Touched& touched) const {
+  touched.services.insert(service);
+  if (service == activator_) {
+    for (const auto& [key, each] : services_) {
+      if (config::is_managed(each)) touched.services.insert(key);
     }
-  };
-  const auto select_by = [&](const Json& deployment) {
-    const std::string_view space = kube::namespace_of(deployment);
-    for (auto each = services_.lower_bound(Key(space, ""));
-         each != services_.end() && each->first.first == space; ++each) {
-      if (selects(each->second, deployment)) out.services.insert(each->first);
-    }
-  };
-  if (resource == kube::kDeployments) {
-    const Key key = key_of(object);
-    out.deployments.insert(key);
-    if (services_.contains(private_of(object))) out.services.insert(private_of(object));
-    managed_in(&key.first);
-    select_by(object);
-  } else if (resource == kube::kServices) {
-    const Key key = key_of(object);
-    out.services.insert(key);
-    for (const auto& [name, deployment] : deployments_) {
-      if (private_of(deployment) == key) out.deployments.insert(name);
-    }
-    if (!out.deployments.empty()) managed_in(&key.first);
-  } else if (resource == kube::kEndpointSlices) {
-    const Key key = service_of(object);
-    out.services.insert(key);
-    if (key == activator_) {
-      managed_in(nullptr);
-    } else if (key.second.ends_with(kPrivate)) {
-      for (const auto& [name, deployment] : deployments_) {
-        if (private_of(deployment) == key) select_by(deployment);
-      }
-    }
+    return;
   }
-  return out;
+  Touched behind;
+  touch_behind(service, behind);
+  touched.services.merge(behind.services);
+}
+
+void ClusterState::touch_behind(const Key& hidden, Touched& touched) const {
+  for (const Key& deployment : hidden_.at(hidden)) {
+    touched.deployments.insert(deployment);
+    touched.services.merge(selection_.services_of(deployment));
+  }
 }
 
 std::optional<ServiceFacts> ClusterState::facts(const Key& key) const {
@@ -127,11 +172,9 @@ std::optional<ServiceFacts> ClusterState::facts(const Key& key) const {
   ServiceFacts out;
   out.service = found->second;
   std::size_t matches = 0;
-  for (auto each = deployments_.lower_bound(Key(key.first, ""));
-       each != deployments_.end() && each->first.first == key.first; ++each) {
-    const Json& deployment = each->second;
-    const bool ours = !is_going(deployment) && private_of(deployment) != key;
-    if (!ours || !selects(out.service, deployment)) continue;
+  for (const Key& each : selection_.deployments_of(key)) {
+    const Json& deployment = deployments_.at(each);
+    if (is_going(deployment) || private_of(deployment) == key) continue;
     out.deployment = &deployment;
     ++matches;
   }
@@ -153,7 +196,8 @@ std::optional<ServiceFacts> ClusterState::facts(const Key& key) const {
                        kube::annotation_of(service->second, kPathAnnotation) == "serve";
     out.path = serve ? Path::serve : Path::proxy;
   }
-  out.free_port = free_port(out.service, used_ports(key));
+  out.free_port =
+      free_port(out.service, [this](std::uint16_t port) { return !ports_.at(port).empty(); });
   return out;
 }
 
@@ -171,11 +215,7 @@ const Json* ClusterState::orphan(const Key& key) const {
   const auto found = services_.find(key);
   if (found == services_.end() || is_going(found->second)) return nullptr;
   if (kube::label_of(found->second, kPrivateLabel) != "true") return nullptr;
-  for (auto each = deployments_.lower_bound(Key(key.first, ""));
-       each != deployments_.end() && each->first.first == key.first; ++each) {
-    if (private_of(each->second) == key) return nullptr;
-  }
-  return &found->second;
+  return hidden_.at(key).empty() ? &found->second : nullptr;
 }
 
 std::string ClusterState::cluster_ip(const Key& key) const {
@@ -201,21 +241,9 @@ std::vector<Json> ClusterState::slices_of(const Key& service) const {
   return out;
 }
 
-std::set<std::uint16_t> ClusterState::used_ports(const Key& except) const {
-  std::set<std::uint16_t> out;
-  for (const auto& [key, service] : services_) {
-    if (key != except && port_of(service) != 0) out.insert(port_of(service));
-  }
-  return out;
-}
-
 bool ClusterState::port_is_anothers(const Key& key, const Json& service) const {
-  const std::uint16_t port = port_of(service);
-  if (port == 0) return false;
-  for (auto other = services_.begin(); other != services_.end() && other->first < key; ++other) {
-    if (port_of(other->second) == port) return true;
-  }
-  return false;
+  const std::set<Key>& sharing = ports_.at(port_of(service));
+  return !sharing.empty() && *sharing.begin() < key;
 }
 
 }  // namespace pilotlight::controller

@@ -6,12 +6,10 @@
 #include <utility>
 #include <vector>
 
+#include "controller/selection.h"
 #include "controller/takeover.h"
 
 namespace pilotlight::controller {
-
-/// Namespace and name.
-using Key = std::pair<std::string, std::string>;
 
 /// Names an object; the labels and annotations of a Service or slice that matter here are ours.
 [[nodiscard]] Key key_of(const Json& object);
@@ -20,7 +18,11 @@ using Key = std::pair<std::string, std::string>;
 inline constexpr const char* kPathAnnotation = "pilotlight.dev/traffic-path";
 
 /// What the watches have told, and what follows from it for each Service and Deployment. A plain
-/// value; no I/O. Holds all Services and slices of the cluster, and the Deployments with our label.
+/// value; no I/O. Holds all Services and slices of the cluster, and of the Deployments with our
+/// label what decides about Services.
+///
+/// What an event touches, and what it costs, does not depend on how many other Services and
+/// Deployments there are; only a change of the activators touches all that lead to them.
 class ClusterState {
  public:
   /// `activator` is the Service of the activators, in the namespace that we run in.
@@ -31,7 +33,8 @@ class ClusterState {
     std::set<Key> services;
     std::set<Key> deployments;  ///< Their private Service.
   };
-  /// An object is new or has changed, or is gone. Kinds that do not matter touch nothing.
+  /// An object is new or has changed, or is gone. Kinds that do not matter touch nothing, nor does
+  /// a change of a Deployment's status or replicas.
   [[nodiscard]] Touched applied(const kube::Resource& resource, const Json& object);
   [[nodiscard]] Touched removed(const kube::Resource& resource, const Json& object);
 
@@ -59,13 +62,24 @@ class ClusterState {
   /// Addresses of the ready activators.
   [[nodiscard]] std::set<std::string> activators() const;
 
+  [[nodiscard]] const Selection& selection() const noexcept { return selection_; }
+
  private:
   using Objects = std::map<Key, Json>;
 
-  [[nodiscard]] Objects* objects_of(const kube::Resource& resource);
-  [[nodiscard]] Touched touched_by(const kube::Resource& resource, const Json& object) const;
+  void put_service(const Key& key, const Json& service);
+  void forget_service(const Key& key);
+  void put_deployment(const Key& key, Json deciding);
+  void forget_deployment(const Key& key);
+  void forget_slice(const Json& slice);
+
+  void touch_service(const Key& key, Touched& touched) const;
+  void touch_deployment(const Key& key, Touched& touched) const;
+  void touch_slices(const Key& service, Touched& touched) const;
+  /// The Deployments with a private Service of that name, and the Services in front of them.
+  void touch_behind(const Key& hidden, Touched& touched) const;
+
   [[nodiscard]] std::vector<Json> slices_of(const Key& service) const;
-  [[nodiscard]] std::set<std::uint16_t> used_ports(const Key& except) const;
   /// Whether a Service before this one in the order of keys has the same port on the activators.
   [[nodiscard]] bool port_is_anothers(const Key& key, const Json& service) const;
 
@@ -73,6 +87,9 @@ class ClusterState {
   Objects services_;
   Objects deployments_;
   std::map<Key, Objects> slices_;  // by the Service that they are of
+  Selection selection_;
+  KeyIndex<std::uint16_t> ports_;  // on the activators, and whose
+  KeyIndex<Key> hidden_;           // private Services, there or not: Deployments
 };
 
 }  // namespace pilotlight::controller

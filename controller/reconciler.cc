@@ -9,7 +9,6 @@ namespace pilotlight::controller {
 namespace {
 
 constexpr std::chrono::seconds kCallTime{10};
-constexpr std::chrono::milliseconds kDialTime{300};
 
 kube::Watcher::What all_of(const kube::Resource& resource, const char* labels) {
   kube::Watcher::What what;
@@ -27,6 +26,13 @@ Key take_first(std::set<Key>& keys) {
   return first;
 }
 
+/// Whether a Service has become ours, or nobody's, as it was asked: a webhook may have its own
+/// mind.
+bool took(const Json& asked, const Json& written) {
+  return kube::label_of(asked, config::kManagedLabel) ==
+         kube::label_of(written, config::kManagedLabel);
+}
+
 }  // namespace
 
 Reconciler::Feed::Feed(Reconciler& owner, kube::Watcher::What what)
@@ -40,8 +46,7 @@ void Reconciler::Feed::applied(const Json& object) {
 
 void Reconciler::Feed::removed(const Json& object) {
   if (resource == kube::kServices) {  // its port may become another Service's
-    const std::uint16_t port = port_of(object);
-    std::erase_if(reconciler.listening_, [port](const auto& at) { return at.second == port; });
+    reconciler.doors_.forget(port_of(object));
   }
   reconciler.touch(reconciler.state_.removed(resource, object));
 }
@@ -53,6 +58,8 @@ Reconciler::Reconciler(Parts parts, Key activator)
       state_(std::move(activator)),
       back_off_(std::chrono::milliseconds(100), std::chrono::seconds(5)),
       changed_(parts.clock),
+      doors_(parts.clock, [this](tcp::endpoint where,
+                                 TimePoint deadline) { return dial_activator(where, deadline); }),
       services_(*this, all_of(kube::kServices, "")),
       deployments_(*this, all_of(kube::kDeployments, "pilotlight.dev/inject=true")),
       slices_(*this, all_of(kube::kEndpointSlices, "kubernetes.io/service-name")) {}
@@ -136,8 +143,9 @@ Task<Result<>> Reconciler::keep_service(Key service) {
   bool all = true;
   if (port != 0 && facts->deployment != nullptr) {
     const std::vector<Place> activators = std::move(facts->activators);
+    doors_.keep(state_.activators());
     for (const Place& activator : activators) {
-      const bool open = co_await listens(activator.ip, port);
+      const bool open = co_await doors_.open(activator.ip, port);
       if (open) listening.push_back(activator);
       all = all && open;
     }
@@ -173,6 +181,9 @@ Task<Result<>> Reconciler::carry_out(Step step) {
       if (!written && written.error() == FlowError::not_found) written = Json();
       break;
   }
+  if (step.verb != Step::Verb::remove && written && !took(step.object, *written)) {
+    written = make_error_code(FlowError::conflict);
+  }
   ++writes_[{std::string(step.resource.plural), written ? "taken" : "failed"}];
   if (!written) {
     log_warn("write refused", {{"kind", step.resource.plural},
@@ -189,21 +200,9 @@ Task<Result<>> Reconciler::carry_out(Step step) {
   co_return Result<>();
 }
 
-Task<bool> Reconciler::listens(std::string ip, std::uint16_t port) {
-  const std::set<std::string> alive = state_.activators();
-  std::erase_if(listening_, [&alive](const auto& at) { return !alive.contains(at.first); });
-  const std::pair<std::string, std::uint16_t> place(ip, port);
-  if (listening_.contains(place)) co_return true;
-  ErrorCode ec;
-  const auto address = asio::ip::make_address(ip, ec);
-  if (ec) co_return false;
+Task<Result<>> Reconciler::dial_activator(tcp::endpoint where, TimePoint deadline) {
   TcpStream stream(parts_.executor);
-  const tcp::endpoint where(address, port);
-  const Result<> reached =
-      co_await dial(stream, parts_.deadlines, where, parts_.clock.now() + kDialTime);
-  if (!reached) co_return false;
-  listening_.insert(place);
-  co_return true;
+  co_return co_await dial(stream, parts_.deadlines, where, deadline);
 }
 
 void Reconciler::note_left_alone(const Key& service, const std::string& reason) {

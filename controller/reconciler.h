@@ -10,6 +10,7 @@
 #include "common/kube/back_off.h"
 #include "common/kube/watcher.h"
 #include "controller/cluster_state.h"
+#include "controller/door_check.h"
 #include "controller/metrics.h"
 
 namespace pilotlight::controller {
@@ -71,7 +72,7 @@ class Reconciler {
   [[nodiscard]] Task<Result<>> keep_private(Key deployment);
   [[nodiscard]] Task<Result<>> keep_service(Key service);
   [[nodiscard]] Task<Result<>> carry_out(Step step);
-  [[nodiscard]] Task<bool> listens(std::string ip, std::uint16_t port);
+  [[nodiscard]] Task<Result<>> dial_activator(tcp::endpoint where, TimePoint deadline);
   void note_left_alone(const Key& service, const std::string& reason);
   [[nodiscard]] Task<> rest();
 
@@ -84,7 +85,7 @@ class Reconciler {
   Counts writes_;
   ClusterState::Touched failed_;
   std::map<Key, std::string> left_alone_;
-  std::set<std::pair<std::string, std::uint16_t>> listening_;
+  DoorCheck doors_;
   Feed services_;
   Feed deployments_;
   Feed slices_;

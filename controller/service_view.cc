@@ -4,7 +4,7 @@
 
 namespace pilotlight::controller {
 
-std::uint16_t free_port(const Json& service, const std::set<std::uint16_t>& used) {
+std::uint16_t free_port(const Json& service, const std::function<bool(std::uint16_t)>& used) {
   constexpr std::uint32_t kCount = config::kLastServicePort - config::kFirstServicePort + 1;
   std::uint32_t hash = 2166136261;  // FNV-1a: the same in every build
   for (const std::string_view part : {kube::namespace_of(service), kube::name_of(service)}) {
@@ -13,7 +13,7 @@ std::uint16_t free_port(const Json& service, const std::set<std::uint16_t>& used
   }
   for (std::uint32_t i = 0; i < kCount; ++i) {
     const auto port = static_cast<std::uint16_t>(config::kFirstServicePort + (hash + i) % kCount);
-    if (!used.contains(port)) return port;
+    if (!used(port)) return port;
   }
   return 0;
 }

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <set>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -17,11 +17,11 @@ using config::kPreparing;
 using config::kTaken;
 using config::original_selector;
 using config::port_of;
-using config::selects;
 
-/// A port for a new Service, out of those not in `used`: usually the same one for the same name.
-/// 0 when all are used.
-[[nodiscard]] std::uint16_t free_port(const Json& service, const std::set<std::uint16_t>& used);
+/// A port for a new Service, out of those not `used`: usually the same one for the same name. 0
+/// when all are used.
+[[nodiscard]] std::uint16_t free_port(const Json& service,
+                                      const std::function<bool(std::uint16_t)>& used);
 
 /// One place that traffic may go to.
 struct Place {

@@ -70,6 +70,24 @@ TEST(ViewPodTest, TheLastWordsOfAContainerAreTheCause) {
             "model");
 }
 
+TEST(ViewPodTest, WhatAContainerWaitsForIsNamedBesideHowItEnded) {
+  Json crashing = pod();
+  Json& status = crashing["status"]["containerStatuses"][0];
+  status["state"]["waiting"] =
+      Json{{"reason", "CrashLoopBackOff"}, {"message", "back-off 10s restarting failed container"}};
+  EXPECT_EQ(view_pod(crashing).failure,
+            "replica iris-00001-deployment-abcde: container user-container: CrashLoopBackOff, exit "
+            "code 3: no such model");
+  status["lastState"]["terminated"].erase("message");
+  EXPECT_EQ(view_pod(crashing).failure,
+            "replica iris-00001-deployment-abcde: container user-container: CrashLoopBackOff, exit "
+            "code 3");
+  status["lastState"]["terminated"]["exitCode"] = 0;
+  EXPECT_EQ(view_pod(crashing).failure,
+            "replica iris-00001-deployment-abcde: container user-container: CrashLoopBackOff: "
+            "back-off 10s restarting failed container");
+}
+
 TEST(ViewPodTest, WithoutAnExitTheConditionOrTheStatusSaysWhy) {
   Json waiting = pod();
   waiting["status"]["containerStatuses"][0]["lastState"] = Json::object();

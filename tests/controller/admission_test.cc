@@ -23,6 +23,8 @@ std::string read(const fs::path& path) {
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
+constexpr const char* kController = "system:serviceaccount:pilotlight-system:pilotlight-controller";
+
 AdmissionRules rules() {
   AdmissionRules out;
   out.sidecar.image = "registry.example.com/pilotlight-proxy:1";
@@ -104,14 +106,68 @@ TEST(ServiceWebhook, ATakenServiceStaysTaken) {
       R"({"metadata":{"name":"iris","labels":{"pilotlight.dev/managed":"true"},
                       "annotations":{"pilotlight.dev/original-selector":"{\"app\":\"old\"}"}},
           "spec":{"selector":{"app":"iris"},"ports":[{"port":80}]}})");
-  const json taken = patched(applied, mutate_service(review_of(applied)));
+  const json taken = patched(applied, mutate_service(review_of(applied), kController));
   EXPECT_FALSE(taken["spec"].contains("selector"));
   EXPECT_EQ(taken["metadata"]["annotations"][kSelectorAnnotation], R"({"app":"iris"})");
   EXPECT_EQ(taken["spec"]["ports"], applied["spec"]["ports"]);
-  EXPECT_EQ(patched(taken, mutate_service(review_of(taken))), taken) << "no selector: no change";
+  EXPECT_EQ(patched(taken, mutate_service(review_of(taken), kController)), taken)
+      << "no selector: no change";
   json other = applied;
   other["metadata"].erase("labels");
-  EXPECT_EQ(patched(other, mutate_service(review_of(other))), other);
+  EXPECT_EQ(patched(other, mutate_service(review_of(other), kController)), other);
+}
+
+/// One that is taken over, and its manifest, as they come when `user` replaces it.
+json replacement(const json& manifest, const char* user = "ann") {
+  json review = review_of(manifest);
+  review["request"]["operation"] = "UPDATE";
+  review["request"]["userInfo"]["username"] = user;
+  review["request"]["oldObject"] = json::parse(
+      R"({"metadata":{"name":"iris","labels":{"pilotlight.dev/managed":"true","team":"red"},
+                      "annotations":{"pilotlight.dev/original-selector":"{\"app\":\"old\"}",
+                                     "pilotlight.dev/activator-port":"20007","a":"b"}},
+          "spec":{"ports":[{"port":80}]}})");
+  return review;
+}
+
+json manifest() {
+  return json::parse(R"({"metadata":{"name":"iris"},
+                         "spec":{"selector":{"app":"iris"},"ports":[{"port":81}]}})");
+}
+
+TEST(ServiceWebhook, AReplacedServiceStaysTakenAndKeepsItsPort) {
+  const json taken = patched(manifest(), mutate_service(replacement(manifest()), kController));
+  EXPECT_EQ(taken["metadata"]["labels"], json::parse(R"({"pilotlight.dev/managed":"true"})"));
+  EXPECT_EQ(taken["metadata"]["annotations"][config::kPortAnnotation], "20007");
+  EXPECT_EQ(taken["metadata"]["annotations"][kSelectorAnnotation], R"({"app":"iris"})");
+  EXPECT_EQ(taken["metadata"]["annotations"].size(), 2U) << "all else is as the user wants it";
+  EXPECT_EQ(taken["spec"], json::parse(R"({"ports":[{"port":81}]})"));
+}
+
+TEST(ServiceWebhook, WhatAReplacementSaysItselfGoesFirst) {
+  json own = manifest();
+  own["metadata"]["labels"][kManagedLabel] = "preparing";
+  own["metadata"]["annotations"][config::kPortAnnotation] = "20009";
+  const json taken = patched(own, mutate_service(replacement(own), kController));
+  EXPECT_EQ(taken["metadata"]["labels"][kManagedLabel], "true");
+  EXPECT_EQ(taken["metadata"]["annotations"][config::kPortAnnotation], "20009");
+
+  json without = manifest();
+  without["spec"].erase("selector");
+  const json kept = patched(without, mutate_service(replacement(without), kController));
+  EXPECT_EQ(kept["metadata"]["annotations"][kSelectorAnnotation], R"({"app":"old"})");
+}
+
+TEST(ServiceWebhook, OnlyTheControllerGivesAServiceBack) {
+  const json review = replacement(manifest(), kController);
+  EXPECT_EQ(patched(manifest(), mutate_service(review, kController)), manifest());
+  json preparing = replacement(manifest());
+  preparing["request"]["oldObject"]["metadata"]["labels"][kManagedLabel] = "preparing";
+  EXPECT_EQ(patched(manifest(), mutate_service(preparing, kController)), manifest())
+      << "it leads where its selector says";
+  json created = replacement(manifest());
+  created["request"]["oldObject"] = nullptr;
+  EXPECT_EQ(patched(manifest(), mutate_service(created, kController)), manifest());
 }
 
 TEST(DeploymentWebhook, BadAnnotationsAreRefusedWithTheFullList) {
@@ -141,7 +197,7 @@ TEST(Webhooks, WhatIsNoReviewIsAnsweredAndAllowsNothing) {
   for (const char* text : {"null", "7", "[]", "{}", R"({"request":7})", R"({"request":{}})",
                            R"({"request":{"object":[]}})"}) {
     const json review = json::parse(text);
-    for (const json& answer : {mutate_pod(review, rules()), mutate_service(review),
+    for (const json& answer : {mutate_pod(review, rules()), mutate_service(review, kController),
                                validate_deployment(review, rules())}) {
       EXPECT_EQ(answer["response"]["allowed"], false) << text;
       EXPECT_EQ(answer["kind"], "AdmissionReview");

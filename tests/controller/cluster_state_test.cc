@@ -124,7 +124,9 @@ TEST_F(StateTest, WhatIsTouchedIsWhatMayChange) {
   Json apart = service("other");
   apart["spec"]["selector"] = {{"app", "other"}};
   EXPECT_EQ(state.applied(kube::kServices, apart).services, std::set<Key>{other});
-  EXPECT_EQ(state.applied(kube::kDeployments, deployment()).services, std::set<Key>{kFlower})
+  Json changed = deployment();
+  changed["spec"]["template"]["metadata"]["labels"]["tier"] = "web";
+  EXPECT_EQ(state.applied(kube::kDeployments, changed).services, std::set<Key>{kFlower})
       << "there is no private Service yet";
   const auto pods = state.applied(kube::kEndpointSlices, slice("team", "iris-private", "10.0.1.2"));
   EXPECT_TRUE(pods.services.contains(kFlower));
@@ -137,6 +139,33 @@ TEST_F(StateTest, WhatIsTouchedIsWhatMayChange) {
   // A watch that only knows a name when something goes.
   const Json gone = {{"metadata", {{"namespace", "team"}, {"name", "iris"}}}};
   EXPECT_TRUE(state.removed(kube::kDeployments, gone).services.contains(kFlower));
+}
+
+TEST_F(StateTest, AStatusTouchesNobodyAndWhatDecidesTouchesWhatItWasAndIs) {
+  Json changed = deployment();
+  changed["status"]["readyReplicas"] = 3;
+  changed["spec"]["replicas"] = 3;
+  changed["metadata"]["resourceVersion"] = "8";
+  auto touched = state.applied(kube::kDeployments, changed);
+  EXPECT_TRUE(touched.services.empty());
+  EXPECT_TRUE(touched.deployments.empty());
+  changed["spec"]["template"]["spec"]["containers"][0]["ports"][0]["containerPort"] = 9000;
+  touched = state.applied(kube::kDeployments, changed);
+  EXPECT_EQ(touched.services, std::set<Key>{kFlower});
+  EXPECT_EQ(touched.deployments, std::set<Key>{kIris});
+  changed["spec"]["template"]["metadata"]["labels"]["app"] = "rose";
+  EXPECT_EQ(state.applied(kube::kDeployments, changed).services, std::set<Key>{kFlower})
+      << "it selects nothing any more";
+  EXPECT_TRUE(state.applied(kube::kDeployments, changed).services.empty());
+}
+
+TEST_F(StateTest, WhoSharesAPortIsTouchedByWhoTakesIt) {
+  (void)state.applied(kube::kServices, service("rose", "20001"));
+  const std::set<Key> both{Key("team", "dahlia"), Key("team", "rose")};
+  EXPECT_EQ(state.applied(kube::kServices, service("dahlia", "20001")).services, both)
+      << "a copy, and the first: the other one needs a port now";
+  EXPECT_EQ(state.removed(kube::kServices, service("dahlia", "20001")).services, both);
+  EXPECT_EQ(port_of(state.facts(Key("team", "rose"))->service), 20001);
 }
 
 TEST_F(StateTest, ADeploymentThatIsGoneTouchesWhatItWas) {
@@ -159,6 +188,56 @@ TEST_F(StateTest, APrivateServiceOfOursWithoutItsDeploymentIsAnOrphan) {
   EXPECT_NE(state.orphan(key), nullptr);
   EXPECT_TRUE(state.applied(kube::kDeployments, deployment()).services.contains(key));
   EXPECT_EQ(state.orphan(key), nullptr);
+}
+
+/// A thousand of each, which have a label in common.
+class CrowdTest : public StateTest {
+ protected:
+  CrowdTest() {
+    for (int i = 0; i < 1000; ++i) {
+      const std::string name = "n" + std::to_string(i);
+      Json model = deployment(name.c_str(), name.c_str());
+      model["spec"]["template"]["metadata"]["labels"]["a-team"] = "red";
+      (void)state.applied(kube::kDeployments, model);
+      Json front = service(name.c_str(), std::to_string(20000 + i).c_str());
+      front["spec"]["selector"] = {{"a-team", "red"}, {"app", name}};
+      (void)state.applied(kube::kServices, front);
+      (void)state.applied(kube::kServices, hidden(name));
+    }
+  }
+  static Json hidden(const std::string& name) {
+    Json out = service((name + "-private").c_str());
+    out["spec"]["selector"] = {{"serving.knative.dev/revision", name}};
+    return out;
+  }
+};
+
+TEST_F(CrowdTest, AWakeConcernsOneServiceAndCostsWhatItWouldAlone) {
+  const Key one("team", "n700");
+  const Key its_private("team", "n700-private");
+  const auto before = state.selection().compared();
+  Json marked = hidden("n700");
+  marked["metadata"]["annotations"][kPathAnnotation] = "serve";
+  const auto by_path = state.applied(kube::kServices, marked);
+  const auto by_pods =
+      state.applied(kube::kEndpointSlices, slice("team", "n700-private", "10.0.1.7"));
+  EXPECT_EQ(by_path.services, (std::set<Key>{one, its_private}));
+  EXPECT_EQ(by_path.deployments, std::set<Key>{one});
+  EXPECT_EQ(by_pods.services, (std::set<Key>{one, its_private}));
+  const auto facts = state.facts(one);
+  ASSERT_NE(facts->deployment, nullptr);
+  EXPECT_EQ(kube::name_of(*facts->deployment), "n700");
+  EXPECT_EQ(facts->path, Path::serve);
+  EXPECT_LE(state.selection().compared() - before, 16U) << "selectors looked at";
+}
+
+TEST_F(CrowdTest, AStatusIsNobodysConcern) {
+  const auto before = state.selection().compared();
+  Json model = deployment("n700", "n700");
+  model["spec"]["template"]["metadata"]["labels"]["a-team"] = "red";
+  model["status"]["readyReplicas"] = 1;
+  EXPECT_TRUE(state.applied(kube::kDeployments, model).services.empty());
+  EXPECT_EQ(state.selection().compared(), before);
 }
 
 TEST_F(StateTest, TheClusterIPOfAService) {

@@ -305,31 +305,29 @@ TEST(Takeover, IPv6ActivatorsHaveASliceOfTheirKind) {
   EXPECT_EQ(world.slice("flower-pilotlight"), nullptr);
 }
 
-TEST(Selects, ItIsTheTemplatesLabelsThatCount) {
-  EXPECT_TRUE(selects(service(), deployment()));
+TEST(OriginalSelector, IsTheOneInTheSpecOrTheOneThatWasKept) {
   Json other = service();
-  other["spec"]["selector"]["tier"] = "db";
-  EXPECT_FALSE(selects(other, deployment()));
+  EXPECT_EQ(original_selector(other), Json::parse(R"({"app":"iris"})"));
   other["spec"].erase("selector");
-  EXPECT_FALSE(selects(other, deployment())) << "no selector selects nothing";
-  other["metadata"]["annotations"][kSelectorAnnotation] = R"({"app":"iris"})";
-  EXPECT_TRUE(selects(other, deployment()));
-  other["metadata"]["namespace"] = "elsewhere";
-  EXPECT_FALSE(selects(other, deployment()));
+  EXPECT_EQ(original_selector(other), Json::object());
+  other["metadata"]["annotations"][kSelectorAnnotation] = R"({"app":"rose"})";
+  EXPECT_EQ(original_selector(other), Json::parse(R"({"app":"rose"})"));
   other["metadata"]["annotations"][kSelectorAnnotation] = "not json";
   EXPECT_EQ(original_selector(other), Json::object());
 }
 
 TEST(ServicePort, IsItsOwnAndUsuallyTheSame) {
-  const std::uint16_t first = free_port(service(), {});
+  std::set<std::uint16_t> taken;
+  const auto used = [&taken](std::uint16_t port) { return taken.contains(port); };
+  const std::uint16_t first = free_port(service(), used);
   EXPECT_GE(first, config::kFirstServicePort);
   EXPECT_LE(first, config::kLastServicePort);
-  EXPECT_EQ(free_port(service(), {}), first);
-  EXPECT_NE(free_port(service(), {first}), first);
-  std::set<std::uint16_t> all;
+  EXPECT_EQ(free_port(service(), used), first);
+  taken.insert(first);
+  EXPECT_NE(free_port(service(), used), first);
   for (std::uint16_t port = config::kFirstServicePort; port <= config::kLastServicePort; ++port)
-    all.insert(port);
-  EXPECT_EQ(free_port(service(), all), 0);
+    taken.insert(port);
+  EXPECT_EQ(free_port(service(), used), 0);
   for (const char* bad : {"", "x", "19999", "30000", "200000000000", "20000 "}) {
     Json wrong = service();
     wrong["metadata"]["annotations"][kPortAnnotation] = bad;

@@ -1,7 +1,8 @@
 """A proxy in front of a real API server that answers for it when a test says so.
 
 It ends TLS with the client (with the server's own certificate, so the client checks the right name
-and CA) and speaks TLS to the server as that client's own certificate would; every request is noted.
+and CA) and speaks TLS to the server as the administrator, or as who the client's token says; every
+request is noted.
 Faults are rules: the first that matches a request, and is not used up, decides.
 """
 import collections
@@ -36,7 +37,7 @@ class Fault:
 class FaultProxy:
     """Listens on 127.0.0.1:port. `requests` is what clients asked, with the status they got."""
 
-    def __init__(self, run, server=("10.89.0.1", 6443), port=6444):
+    def __init__(self, run, server=("10.89.0.1", 6443), port=6444, administrator=True):
         self.server, self.port, self.pki = server, port, run / "pki"
         self.requests, self.faults, self.open = [], [], set()
         self.lock = threading.Lock()
@@ -44,7 +45,8 @@ class FaultProxy:
         self._incoming = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._incoming.load_cert_chain(self.pki / "apiserver.crt", self.pki / "apiserver.key")
         self._outgoing = ssl.create_default_context(cafile=self.pki / "ca.crt")
-        self._outgoing.load_cert_chain(self.pki / "admin.crt", self.pki / "admin.key")
+        if administrator:
+            self._outgoing.load_cert_chain(self.pki / "admin.crt", self.pki / "admin.key")
         proxy = self
 
         class Handler(socketserver.BaseRequestHandler):

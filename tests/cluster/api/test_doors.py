@@ -10,8 +10,8 @@ from kubernetes import client, config
 
 from harness import wait_for
 from http1 import Connection, ask_now
-from test_controller import (ACTIVATORS, CONFIG, SYSTEM, addresses, apply, get, installed,  # noqa: F401
-                             kubectl, slices, space)
+from installation import (ACTIVATORS, CONFIG, SYSTEM, addresses, apply, get, installed,  # noqa: F401
+                          kubectl, slices, space)
 from world import AUTOSCALER, Kubelet, Program, listens
 
 APP_PORT = 8000

@@ -12,9 +12,8 @@ from kubernetes import client, config
 
 from harness import ROOT, wait_for
 from http1 import ask_now
+from installation import ACTIVATORS, CONFIG, addresses, apply, get, installation, kubectl, slices
 from rights import AUDIT_LOG, SYSTEM, Account, asked_since, rights, without
-from test_controller import (ACTIVATORS, CONFIG, addresses, apply, get, installation, kubectl,
-                             slices)
 from test_doors import DirectKubelet, activator, deployment, lead, port_of, service
 from test_wire import Mount, data_of, pod_token
 from world import AUTOSCALER, Program, listens

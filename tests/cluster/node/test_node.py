@@ -199,7 +199,8 @@ CRASH = {"containers": [{"name": "echo", "args": ["--no-such-flag"]}]}
 @pytest.mark.parametrize("spec, words", [
     (NOWHERE, "Unschedulable: .*node affinity/selector"),
     (NO_IMAGE, "container echo: (ErrImagePull|ImagePullBackOff)"),
-    (CRASH, "container echo: exit code [1-9]")], ids=["unschedulable", "image", "crash"])
+    (CRASH, "container echo: (CrashLoopBackOff, )?exit code [1-9]"),
+], ids=["unschedulable", "image", "crash"])
 def test_a_wake_that_cannot_succeed_says_why(app, spec, words):
     template = {"metadata": {"annotations": {"pilotlight.dev/timeout-seconds": "20"}}, "spec": spec}
     app.kubectl("patch", "deployment", "echo", "-p", json.dumps({"spec": {"template": template}}))
