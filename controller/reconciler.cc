@@ -56,7 +56,6 @@ void Reconciler::Feed::synced() { reconciler.changed_.set(); }
 Reconciler::Reconciler(Parts parts, Key activator)
     : parts_(parts),
       state_(std::move(activator)),
-      back_off_(std::chrono::milliseconds(100), std::chrono::seconds(5)),
       changed_(parts.clock),
       doors_(parts.clock, [this](tcp::endpoint where,
                                  TimePoint deadline) { return dial_activator(where, deadline); }),
@@ -98,25 +97,30 @@ Task<> Reconciler::run() {
     if (!due_.empty()) {
       const Key key = take_first(due_);
       const Result<> kept = co_await keep_private(key);
-      if (!kept) failed_.deployments.insert(key);
+      note(kept, key, deployments_again_);
       continue;
     }
     const Key key = take_first(services_due_);
     const Result<> kept = co_await keep_service(key);
-    if (!kept) failed_.services.insert(key);
+    note(kept, key, services_again_);
   }
 }
 
-/// Until something changes, or what has failed is due again.
+void Reconciler::note(const Result<>& kept, const Key& key, RetryTimes& again) {
+  if (kept) {
+    again.done(key);
+  } else {
+    again.failed(key, parts_.clock.now(), parts_.random);
+  }
+}
+
+/// Until something changes, or something that has failed is due again.
 Task<> Reconciler::rest() {
   changed_.reset();
-  const bool failed = !failed_.services.empty() || !failed_.deployments.empty();
-  if (!failed) back_off_.reset();
-  const TimePoint until =
-      failed ? parts_.clock.now() + back_off_.next(parts_.random) : TimePoint::max();
-  co_await changed_.wait(until);
-  const ClusterState::Touched again = std::move(failed_);
-  failed_ = ClusterState::Touched();
+  co_await changed_.wait(std::min(services_again_.next(), deployments_again_.next()));
+  ClusterState::Touched again;
+  again.services = services_again_.take_due(parts_.clock.now());
+  again.deployments = deployments_again_.take_due(parts_.clock.now());
   touch(again);
 }
 

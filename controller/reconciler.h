@@ -7,11 +7,11 @@
 
 #include "common/async/deadline_queue.h"
 #include "common/async/event.h"
-#include "common/kube/back_off.h"
 #include "common/kube/watcher.h"
 #include "controller/cluster_state.h"
 #include "controller/door_check.h"
 #include "controller/metrics.h"
+#include "controller/retry_times.h"
 
 namespace pilotlight::controller {
 
@@ -73,17 +73,18 @@ class Reconciler {
   [[nodiscard]] Task<Result<>> keep_service(Key service);
   [[nodiscard]] Task<Result<>> carry_out(Step step);
   [[nodiscard]] Task<Result<>> dial_activator(tcp::endpoint where, TimePoint deadline);
+  void note(const Result<>& kept, const Key& key, RetryTimes& again);
   void note_left_alone(const Key& service, const std::string& reason);
   [[nodiscard]] Task<> rest();
 
   Parts parts_;
   ClusterState state_;
-  kube::BackOff back_off_;
   Event changed_;
   std::set<Key> services_due_;
   std::set<Key> due_;  // Deployments
   Counts writes_;
-  ClusterState::Touched failed_;
+  RetryTimes services_again_;
+  RetryTimes deployments_again_;
   std::map<Key, std::string> left_alone_;
   DoorCheck doors_;
   Feed services_;
