@@ -73,6 +73,9 @@ Task<> Pipeline::run(http::ServerConnection& down, std::optional<http::Exchange>
     co_await bounce(down, Bounce::not_ready);
     co_return;
   }
+  // Whoever keeps a connection would come here until the app is gone, whatever the Service says
+  // now.
+  if (parts_.fence.begun()) down.close_after();
   Request request(*this, down.head());
   const TimePoint deadline = request.begun_ + params_.clocks.total;  // waiting spends it too
   down.start_clocks(params_.clocks, request.begun_);

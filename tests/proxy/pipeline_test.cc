@@ -66,6 +66,19 @@ TEST_F(PipelineTest, BeyondTheQueueADirectClientIsRefusedAtOnce) {
   EXPECT_EQ(ended(Outcome::queue_full), 1u);
 }
 
+TEST_F(PipelineTest, InADrainADirectClientIsServedAndSentOnItsWay) {
+  app_.automatic = kOk;
+  RawClient& kept = client();
+  kept.send(kGet);
+  ASSERT_TRUE(until([&] { return kept.got("ok"); }));
+  EXPECT_FALSE(kept.got("Connection: close"));
+  fence_.begin(shard_.clock.now());
+  kept.send(kGet);
+  ASSERT_TRUE(until([&] { return kept.ended(); }));
+  EXPECT_TRUE(kept.got("Connection: close"));
+  EXPECT_EQ(ended(Outcome::answered), 2u);
+}
+
 TEST_F(PipelineTest, AHopIsNeverQueuedButBounced) {
   client().send(kGet);
   client().send(kGet);
