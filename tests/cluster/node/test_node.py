@@ -103,7 +103,7 @@ def test_deleted_pods_with_long_requests_in_flight(app):
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("app", [{"min_scale": 2, "max_scale": 4, "target_burst_capacity": 0}],
+@pytest.mark.parametrize("app", [{"min_scale": 2, "max_scale": 4, "target_burst_capacity": 4}],
                          indirect=True)
 def test_past_the_activators_and_back(app):
     """Requests go straight to the pods while there is room, through the activators while there is
@@ -120,7 +120,7 @@ def test_past_the_activators_and_back(app):
                 "set", "env", "deployment/echo", f"VERSION={v}"))
             await in_thread(lambda: app.kubectl("rollout", "status", "deployment/echo",
                                                 "--timeout=120s"))
-            crowd = app.load(clients=60)
+            crowd = app.load(clients=24)
             await wait_for("a Service that leads to the activators",
                            lambda: not app.leads_to() & app.pod_ips(), seconds=60)
             await until_awake(app, 4)
