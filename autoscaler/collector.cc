@@ -8,7 +8,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::int64_t kLatestUs = 750'000;  // a second waits that long for slow reporters
-constexpr std::int64_t kRestUs = 300'000;    // a report period, and its way
 constexpr std::int64_t kOneClockUs = 100'000;
 constexpr Duration kGaugeLife = 5s;
 constexpr Duration kMemory = 10s;  // of a source that has gone
@@ -48,6 +47,8 @@ void Collector::reshape(const WindowShape& shape) {
   panic_wait_.reshape(shape.panic_seconds, shape.averaging);
   shape_ = shape;
 }
+
+void Collector::spread(Duration more) noexcept { rest_us_ += to_us(TimePoint(more)); }
 
 void Collector::report(const SourceId& id, const wire::Stats& stats, TimePoint now) {
   const auto at_us = static_cast<std::int64_t>(stats.load.at_us);
@@ -143,7 +144,7 @@ void Collector::advance(TimePoint now, bool known) {
   std::int64_t horizon_us = now_us;
   for (const auto& [id, source] : sources_) {
     if (!source.connected) continue;
-    const std::int64_t silent_us = source.rests ? now_us - kRestUs : source.covered_us;
+    const std::int64_t silent_us = source.rests ? now_us - rest_us_ : source.covered_us;
     horizon_us = std::min(horizon_us, std::max(source.covered_us, silent_us));
   }
   horizon_us = std::max(horizon_us, now_us - kLatestUs);

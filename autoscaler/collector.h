@@ -62,6 +62,10 @@ class Collector {
   /// The shape from now on. Other window lengths keep what they can; another metric starts anew.
   void reshape(const WindowShape& shape);
 
+  /// A source at rest is silent for so much more than 300 ms before it counts as heard, so that
+  /// thousands of collectors do not close their seconds at one instant; at most 400 ms.
+  void spread(Duration more) noexcept;
+
   void report(const SourceId& source, const wire::Stats& stats, TimePoint now);
 
   /// Seconds that the source measured before `until`. Known by its epoch and their instant: told
@@ -155,6 +159,7 @@ class Collector {
   std::map<TimeWindow::Second, Open> open_;
   TimeWindow::Second closed_;                 // the newest second that is in the windows
   std::optional<TimeWindow::Second> marked_;  // a loaded source was first heard of in it
+  std::int64_t rest_us_ = 300'000;            // a report period, and its way
   std::int64_t zeros_ = 0;                    // how many seconds without load in a row
   bool awaiting_ = false;
   OnSecond on_second_;

@@ -61,6 +61,7 @@ void Loop::track(const SubjectView& view) {
   if (!added) return;
   subject.desired = view.replicas;
   subject.next_tick = next_turn(view.key, now);
+  subject.collector.spread(subject.next_tick.time_since_epoch() % kTick / 5);
   if (!deployments_known_) await_return(subject, now);
   if (recording_ != nullptr) record_seconds(subject);
   take_early(subject);
