@@ -98,11 +98,14 @@ class Session:
     def run(self, controller):
         kubectl("create", "namespace", SPACE)
         kubelet = DirectKubelet(self.api, SPACE, self.folder)
+        no_config = self.folder / "config-autoscaler"  # as an optional ConfigMap is mounted
+        no_config.mkdir()
         try:
             kubelet.environment = self.sidecar_environment
             self.programs = [Program(self.folder, "pilotlight-autoscaler", *as_deployed(
                 "autoscaler", {"kubeconfig": self.access("pilotlight-autoscaler"),
-                               "address": AUTOSCALER, "wire-tls": self.certificate()}))]
+                               "address": AUTOSCALER, "wire-tls": self.certificate(),
+                               "config-autoscaler": no_config}))]
             access = self.access("pilotlight-activator")
             self.programs += [
                 activator(self.folder, number, access=access, arguments=self.wire_arguments())
