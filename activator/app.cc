@@ -36,8 +36,8 @@ kube::Watcher::What all_of(const kube::Resource& resource) {
   return what;
 }
 
-/// Everybody else's are no business of ours, and there may be many. A Deployment that loses our label
-/// is still routed for a while, so those are all watched.
+/// Everybody else's are no business of ours, and there may be many. A Deployment that loses our
+/// label is still routed for a while, so those are all watched.
 kube::Watcher::What our_pods() {
   kube::Watcher::What what;
   what.resource = kube::kPods;
