@@ -244,6 +244,7 @@ void Registry::slices_known() {
 bool Registry::settle_complete(Group& group, bool overdue) {
   std::vector<const std::string*> heard;
   for (const auto& [name, entry] : group.entries) {
+    if (group.slice_addresses.empty()) break;  // nobody is missed
     const auto place = group.slice_addresses.find(entry.record.address);
     if (entry.spoken && place != group.slice_addresses.end()) heard.push_back(&*place);
   }
