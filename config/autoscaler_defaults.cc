@@ -1,13 +1,13 @@
 #include "config/autoscaler_defaults.h"
 
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <set>
-#include <sstream>
+#include <utility>
 
 #include <fmt/format.h>
 
+#include "common/base/file_text.h"
 #include "config/json_reader.h"
 #include "config/scalars.h"
 #include "config/yaml_documents.h"
@@ -194,11 +194,9 @@ Checked<AutoscalerDefaults> load_folder(const std::string& folder) {
   for (const auto& entry : std::filesystem::directory_iterator(folder, ec)) {
     const std::string key = entry.path().filename().string();
     if (key.starts_with(".")) continue;
-    std::ifstream in(entry.path(), std::ios::binary);
-    std::ostringstream text;
-    text << in.rdbuf();
-    if (!in) return Problems{folder + ": " + key + ": got a file that cannot be read"};
-    keys[key] = text.str();
+    auto text = file_text(entry.path());
+    if (!text) return Problems{folder + ": " + key + ": got a file that cannot be read"};
+    keys[key] = std::move(*text);
   }
   if (ec) return Problems{folder + ": got a folder that cannot be read: " + ec.message()};
   return read_autoscaler_defaults(keys, folder);
@@ -217,11 +215,11 @@ Checked<AutoscalerDefaults> read_autoscaler_defaults(const StringMap& keys,
 Checked<AutoscalerDefaults> load_autoscaler_defaults(const std::string& file) {
   std::error_code ec;
   if (std::filesystem::is_directory(file, ec)) return load_folder(file);
-  std::ifstream in(file, std::ios::binary);
-  if (!in) return Problems{file + ": got a file that cannot be read, expected a config-autoscaler"};
-  std::ostringstream text;
-  text << in.rdbuf();
-  const auto documents = read_documents(text.str(), file);
+  const auto text = file_text(file);
+  if (!text) {
+    return Problems{file + ": got a file that cannot be read, expected a config-autoscaler"};
+  }
+  const auto documents = read_documents(*text, file);
   if (!documents) return documents.error();
   if (documents->size() != 1) {
     return Problems{fmt::format("{}: got {} documents, expected one", file, documents->size())};
