@@ -240,17 +240,21 @@ void Registry::slices_known() {
   }
 }
 
-/// @return whether the revision's set has become complete, or is so no longer.
-bool Registry::settle_complete(Group& group, bool overdue) {
+std::int32_t Registry::count_unheard(const Group& group) {
+  if (group.slice_addresses.empty()) return 0;
   std::vector<const std::string*> heard;
   for (const auto& [name, entry] : group.entries) {
-    if (group.slice_addresses.empty()) break;  // nobody is missed
     const auto place = group.slice_addresses.find(entry.record.address);
     if (entry.spoken && place != group.slice_addresses.end()) heard.push_back(&*place);
   }
   std::sort(heard.begin(), heard.end());
   const auto distinct = std::unique(heard.begin(), heard.end()) - heard.begin();
-  group.unheard = static_cast<std::int32_t>(std::ssize(group.slice_addresses) - distinct);
+  return static_cast<std::int32_t>(std::ssize(group.slice_addresses) - distinct);
+}
+
+/// @return whether the revision's set has become complete, or is so no longer.
+bool Registry::settle_complete(Group& group, bool overdue) {
+  group.unheard = count_unheard(group);
   if (!group.tracked) return false;
   const bool all_known = slices_known_ || group.complete || overdue;
   const bool complete = all_known && group.unheard == 0;

@@ -124,6 +124,7 @@ class Registry {
   [[nodiscard]] const Group* group_of(const wire::RevisionKey& revision) const;
   [[nodiscard]] wire::Endpoints endpoints_of(const wire::RevisionKey& key, const Group& group);
   void push(const wire::RevisionKey& key);
+  [[nodiscard]] static std::int32_t count_unheard(const Group& group);
   bool settle_complete(Group& group, bool overdue = false);
   void send_drain(const wire::RevisionKey& key, Entry& entry, wire::Peer& activator);
   void finish_fence(const wire::RevisionKey& key, Entry& entry);
