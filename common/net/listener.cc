@@ -112,15 +112,15 @@ Task<> Listener::run() {
     const Accepted accepted = accept_waiting();
     if (accepted.count > 0) pause = 5ms;
     if (!acceptor_.is_open()) co_return;
-    if (!accepted.ec) {  // there may be more
-      co_await asio::post(acceptor_.get_executor(), asio::use_awaitable_t<Executor>());
-    } else if (accepted.ec == asio::error::would_block) {
+    if (accepted.ec == asio::error::would_block) {
       const auto [closed] = co_await acceptor_.async_wait(TcpAcceptor::wait_read, use_tuple);
       if (closed) co_return;
     } else if (out_of_resources(accepted.ec)) {
       log_warn("accept paused", {{"error", accepted.ec.message()}});
       co_await pause_->wait_until(clock_.now() + pause);
       pause = std::min<Duration>(pause * 2, 1s);
+    } else {  // there may be more; an error is of one connection
+      co_await asio::post(acceptor_.get_executor(), asio::use_awaitable_t<Executor>());
     }
   }
 }
