@@ -169,7 +169,9 @@ void Collector::close(TimeWindow::Second second) {
     wait_us = std::min(wait_us, static_cast<std::uint64_t>(std::max<std::int64_t>(ready_us, 0)));
   }
   const double value = std::max(0.0, taken.demand_u / 1e6);
-  if (on_second_) on_second_(second, value);
+  // Windows never begin with a second of which only the end is known, as after a restart.
+  const bool cut = !stable_.last() && marked_ == second;
+  if (on_second_) on_second_(second, cut ? 0 : value);
   zeros_ = value > 0 ? 0 : zeros_ + 1;
   if (zeros_ >= stable_.length()) {
     stable_ = TimeWindow(shape_.stable_seconds, shape_.averaging);
@@ -182,8 +184,7 @@ void Collector::close(TimeWindow::Second second) {
     stable_wait_.record(second, static_cast<double>(wait_us) / 1e6);
     panic_wait_.record(second, static_cast<double>(wait_us) / 1e6);
   }
-  // Windows never begin with a second of which only the end is known, as after a restart.
-  if (!stable_.last() && (value == 0 || marked_ == second)) return;
+  if (!stable_.last() && (value == 0 || cut)) return;
   stable_.record(second, value);
   panic_.record(second, value);
 }

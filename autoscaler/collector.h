@@ -109,7 +109,7 @@ class Collector {
   [[nodiscard]] double stable_wait() const { return stable_wait_.average(closed_); }
   [[nodiscard]] double panic_wait() const { return panic_wait_.average(closed_); }
 
-  /// Is told of every second that is closed, with the demand in it.
+  /// Is told of every second that is closed, with the demand that went into the windows.
   using OnSecond = std::function<void(TimeWindow::Second, double)>;
   void watch(OnSecond on_second) { on_second_ = std::move(on_second); }
   [[nodiscard]] TimeWindow::Second newest() const noexcept { return closed_; }

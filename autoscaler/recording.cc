@@ -35,9 +35,9 @@ AsOne take_as_one(const Recording& recording) {
   std::set<std::uint64_t> epochs;
   std::vector<std::int32_t> recorded;
   DeciderState state;
+  bool begun = false;
   for (const RecordedTurn& turn : recording.turns) {
     const LoggedDecision& logged = turn.logged;
-    if (epochs.empty()) state = logged.before;
     epochs.insert(turn.epoch);
     recorded.push_back(logged.desired());
     if (turn.returning) {
@@ -45,6 +45,9 @@ AsOne take_as_one(const Recording& recording) {
       out.wanted.push_back(logged.from());
       continue;
     }
+    // Where the first one begins to decide; it waits for nobody any more.
+    if (!begun) state = logged.before;
+    begun = true;
     Observation seen = logged.seen;
     if (!seen.signals.empty()) {  // the metric; other signals have windows of their own
       Signal& metric = seen.signals.front();

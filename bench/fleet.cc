@@ -105,7 +105,7 @@ void Fleet::listen(TimePoint until) {
 void Fleet::report_due(TimePoint now) {
   const auto count = static_cast<std::int64_t>(sidecars_.size());
   while (count > 0) {
-    const auto due = round_ + 1s * static_cast<std::int64_t>(next_) / count;
+    const auto due = round_ + Duration(1s) * static_cast<std::int64_t>(next_) / count;
     if (due > now) return;
     latest_us_ = std::max<std::int64_t>(
         latest_us_, std::chrono::duration_cast<std::chrono::microseconds>(now - due).count());

@@ -84,8 +84,12 @@ TEST(Collector, WindowsDoNotBeginWithHalfASecond) {
   Collector collector(kStart);
   Sender activator(wire::Role::activator);
   activator.arrive(0s);
+  std::map<TimeWindow::Second, double> told;
+  collector.watch([&told](TimeWindow::Second second, double demand) { told[second] = demand; });
   for (Duration at = 700ms; at <= 5250ms; at += 250ms) activator.report(collector, at);
   EXPECT_NEAR(collector.stable(), 1, 1e-6) << "as after a restart of the autoscaler";
+  EXPECT_EQ(told.at(1000), 0) << "a recording has what the windows have";
+  EXPECT_NEAR(told.at(1001), 1, 1e-6);
 }
 
 TEST(Collector, WhatAnActivatorSentIsCountedOnce) {

@@ -78,6 +78,15 @@ TEST_F(RecordingTest, WhatOneProcessDecidedIsWhatOneProcessDecides) {
   EXPECT_EQ(one.processes, 6U);
 }
 
+TEST_F(RecordingTest, OneThatHasBeenThereAllTheTimeWaitsForNobody) {
+  // The first process was still waiting for what one before it might have known.
+  turns.front().returning = true;
+  turns.front().logged.before.hold_until = TimePoint(40s);
+  const AsOne one = take();
+  EXPECT_EQ(one.agreed, 30U);
+  EXPECT_EQ(one.different, 0U);
+}
+
 TEST_F(RecordingTest, ATurnLateIsWithinATurn) {
   for (std::size_t i = 0; i + 1 < turns.size(); ++i) {
     const bool rises = turns[i].logged.desired() > turns[i].logged.from();
