@@ -62,7 +62,7 @@ class Chronicle {
                const RefusalCounts& counted, TimePoint now);
   void lost(const wire::RevisionKey& revision, const SourceId& source);
 
-  /// Writes what is due of a revision by the time. Call it several times a second.
+  /// Writes what is due of a revision by the time. Call it once a second.
   void advance(const wire::RevisionKey& revision, TimePoint now);
 
   /// Null for a revision that is not known.

@@ -79,6 +79,7 @@ void Collector::report(const SourceId& id, const wire::Stats& stats, TimePoint n
   source.last = stats.load;
   source.heard = now;
   source.connected = true;
+  heard_of(source);
   note_wait(source.covered_us, stats.oldest_wait_us);
 }
 
@@ -90,6 +91,7 @@ void Collector::mark(Source& source, const LoadSnapshot& load, TimePoint now) {
   source.heard = now;
   source.rests = false;
   source.connected = true;
+  heard_of(source);
 }
 
 /// What one source adds to demand between two instants of ours.
@@ -111,6 +113,7 @@ void Collector::add(TimeWindow::Second second, double demand_u) {
     open_[second].demand_u += demand_u;
     return;
   }
+  if (on_second_) on_second_(second, demand_u / 1e6, true);
   stable_.record(second, demand_u / 1e6);
   panic_.record(second, demand_u / 1e6);
   zeros_ = 0;
@@ -135,20 +138,33 @@ void Collector::lost(const SourceId& id, TimePoint now) {
   found->second.connected = false;
   found->second.before.clear();  // half a history is none
   found->second.heard = now;
+  heard_of(found->second);
 }
 
-void Collector::advance(TimePoint now, bool known) {
-  forget(now);
-  if (awaiting_) return;
+bool Collector::advance(TimePoint now, bool known) {
+  if (awaiting_) {
+    forget(now);
+    return true;
+  }
   const std::int64_t now_us = to_us(now);
+  const std::int64_t due_us = (closed_ + 2) * kSecondUs;  // the end of the next second
+  if (now_us < std::max(due_us, look_again_us_)) return false;
+  forget(now);
   std::int64_t horizon_us = now_us;
   for (const auto& [id, source] : sources_) {
     if (!source.connected) continue;
     const std::int64_t silent_us = source.rests ? now_us - rest_us_ : source.covered_us;
-    horizon_us = std::min(horizon_us, std::max(source.covered_us, silent_us));
+    const std::int64_t heard_us = std::max(source.covered_us, silent_us);
+    if (heard_us >= horizon_us) continue;
+    horizon_us = heard_us;
+    slowest_ = &source;
   }
   horizon_us = std::max(horizon_us, now_us - kLatestUs);
   const TimeWindow::Second newest = floor_second(horizon_us) - 1;
+  if (newest <= closed_) {  // the slowest has not gone on, and has some time left
+    look_again_us_ = due_us + (slowest_->rests ? rest_us_ : kLatestUs);
+    return false;
+  }
   if (newest - closed_ > kLongestWindow) {  // the loop stood still: nothing of before is left
     open_.erase(open_.begin(), open_.lower_bound(newest - kLongestWindow));
     closed_ = newest - kLongestWindow;
@@ -157,6 +173,12 @@ void Collector::advance(TimePoint now, bool known) {
     ++closed_;
     if (known || open_.count(closed_) != 0) close(closed_);
   }
+  return true;
+}
+
+/// The source has gone on.
+void Collector::heard_of(const Source& source) noexcept {
+  if (slowest_ == &source) look_again_us_ = 0;
 }
 
 void Collector::close(TimeWindow::Second second) {
@@ -171,7 +193,7 @@ void Collector::close(TimeWindow::Second second) {
   const double value = std::max(0.0, taken.demand_u / 1e6);
   // Windows never begin with a second of which only the end is known, as after a restart.
   const bool cut = !stable_.last() && marked_ == second;
-  if (on_second_) on_second_(second, cut ? 0 : value);
+  if (on_second_) on_second_(second, cut ? 0 : value, false);
   zeros_ = value > 0 ? 0 : zeros_ + 1;
   if (zeros_ >= stable_.length()) {
     stable_ = TimeWindow(shape_.stable_seconds, shape_.averaging);

@@ -88,8 +88,10 @@ class Collector {
   void lost(const SourceId& source, TimePoint now);
 
   /// Brings the windows up to `now`. `known`: somebody is connected who would have told of demand,
-  /// so a second without a report is a second without load. Call it several times a second.
-  void advance(TimePoint now, bool known);
+  /// so a second without a report is a second without load. Call it several times a second: it
+  /// looks at the sources only when a second may have become complete.
+  /// @return whether the windows went on; true too while they wait for histories.
+  bool advance(TimePoint now, bool known);
 
   [[nodiscard]] double stable() const { return stable_.average(closed_); }
   [[nodiscard]] double panic() const { return panic_.average(closed_); }
@@ -109,8 +111,9 @@ class Collector {
   [[nodiscard]] double stable_wait() const { return stable_wait_.average(closed_); }
   [[nodiscard]] double panic_wait() const { return panic_wait_.average(closed_); }
 
-  /// Is told of every second that is closed, with the demand that went into the windows.
-  using OnSecond = std::function<void(TimeWindow::Second, double)>;
+  /// Is told of every second that is closed, with the demand that went into the windows; and again
+  /// of what is added to it late.
+  using OnSecond = std::function<void(TimeWindow::Second, double demand, bool late)>;
   void watch(OnSecond on_second) { on_second_ = std::move(on_second); }
   [[nodiscard]] TimeWindow::Second newest() const noexcept { return closed_; }
 
@@ -147,6 +150,7 @@ class Collector {
   void note_wait(std::int64_t until_us, std::uint64_t wait_us);
   void close(TimeWindow::Second second);
   void forget(TimePoint now);
+  void heard_of(const Source& source) noexcept;
 
   WindowShape shape_;
   TimeWindow stable_;
@@ -160,6 +164,8 @@ class Collector {
   TimeWindow::Second closed_;                 // the newest second that is in the windows
   std::optional<TimeWindow::Second> marked_;  // a loaded source was first heard of in it
   std::int64_t rest_us_ = 300'000;            // a report period, and its way
+  const Source* slowest_ = nullptr;           // whom the next second waited for at the last look
+  std::int64_t look_again_us_ = 0;            // unless it goes on before
   std::int64_t zeros_ = 0;                    // how many seconds without load in a row
   bool awaiting_ = false;
   OnSecond on_second_;

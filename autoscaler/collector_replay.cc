@@ -48,6 +48,7 @@ void Collector::history_end(const SourceId& id) {
 void Collector::begin() {
   if (!awaiting_) return;
   awaiting_ = false;
+  look_again_us_ = 0;
   if (!open_.empty()) closed_ = std::min(closed_, open_.begin()->first - 1);
 }
 

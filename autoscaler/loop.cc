@@ -72,10 +72,10 @@ Task<> Loop::tick() {
 }
 
 void Loop::tend(Subject& subject, TimePoint now) {
-  chronicle_.advance(subject.view.key, now);
   settle_return(subject, now);
   subject.collector.limit_waits(subject.state.active_since);
-  subject.collector.advance(now, demand_known(subject));
+  const bool went_on = subject.collector.advance(now, demand_known(subject));
+  if (went_on) chronicle_.advance(subject.view.key, now);
   if (now < subject.next_tick) return;
   subject.next_tick = next_turn(subject.view.key, now);
   decide_on(subject, std::nullopt, now);

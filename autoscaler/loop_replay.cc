@@ -56,9 +56,10 @@ void Loop::leave_checkpoint(Subject& subject, TimePoint now) {
 }
 
 void Loop::record_seconds(Subject& subject) {
-  subject.collector.watch([this, key = subject.view.key](TimeWindow::Second second, double demand) {
-    recording_->append(second_line(key, epoch_, second, demand));
-  });
+  subject.collector.watch(
+      [this, key = subject.view.key](TimeWindow::Second second, double demand, bool late) {
+        recording_->append(second_line(key, epoch_, second, demand, late));
+      });
 }
 
 void Loop::record_turn(const Subject& subject, const LoggedDecision& logged) {

@@ -10,8 +10,9 @@ double average(const Recording& recording, std::int64_t length, Averaging averag
                TimeWindow::Second until) {
   TimeWindow window(length, averaging);
   std::int64_t zeros = 0;
-  for (const auto& [second, demand] : recording.demand) {  // as Collector closes them
+  for (const auto& [second, told] : recording.seconds) {  // as Collector closes them
     if (second > until) break;
+    const double demand = told.demand;
     zeros = demand > 0 ? 0 : zeros + 1;
     if (zeros >= length) window = TimeWindow(length, averaging);
     if (demand > 0 || window.last()) window.record(second, demand);

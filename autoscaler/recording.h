@@ -26,13 +26,17 @@ struct RecordedTurn {
 };
 
 [[nodiscard]] std::string second_line(const wire::RevisionKey& revision, std::uint64_t epoch,
-                                      TimeWindow::Second second, double demand);
+                                      TimeWindow::Second second, double demand, bool late = false);
 [[nodiscard]] std::string turn_line(const wire::RevisionKey& revision, const std::string& service,
                                     const RecordedTurn& turn);
 
 /// What is in a recording of one revision.
 struct Recording {
-  std::map<TimeWindow::Second, double> demand;  ///< As first told.
+  struct Told {
+    double demand = 0;
+    std::uint64_t epoch = 0;  ///< Of the process that told it first.
+  };
+  std::map<TimeWindow::Second, Told> seconds;  ///< As first told, with what came late.
   std::vector<RecordedTurn> turns;
   double largest_difference = 0;  ///< Between what two processes had of the same second.
 };

@@ -19,11 +19,17 @@ std::string name_of(const json& line) {
 }
 
 void read_second(const json& line, Recording& recording) {
-  const auto demand = line.value("demand", 0.0);
+  Recording::Told told;
+  told.demand = line.value("demand", 0.0);
+  told.epoch = line.value("epoch", std::uint64_t{0});
   const auto [place, added] =
-      recording.demand.emplace(line.value("second", std::int64_t{0}), demand);
+      recording.seconds.emplace(line.value("second", std::int64_t{0}), told);
   if (added) return;
-  const double difference = std::abs(place->second - demand);
+  if (line.value("late", false)) {
+    if (place->second.epoch == told.epoch) place->second.demand += told.demand;
+    return;
+  }
+  const double difference = std::abs(place->second.demand - told.demand);
   recording.largest_difference = std::max(recording.largest_difference, difference);
 }
 
@@ -44,12 +50,13 @@ config::Checked<RecordedTurn> read_turn(const json& line, const std::string& whe
 }  // namespace
 
 std::string second_line(const wire::RevisionKey& revision, std::uint64_t epoch,
-                        TimeWindow::Second second, double demand) {
-  const json line = {{"namespace", revision.name_space},
-                     {"revision", revision.revision},
-                     {"epoch", epoch},
-                     {"second", second},
-                     {"demand", demand}};
+                        TimeWindow::Second second, double demand, bool late) {
+  json line = {{"namespace", revision.name_space},
+               {"revision", revision.revision},
+               {"epoch", epoch},
+               {"second", second},
+               {"demand", demand}};
+  if (late) line["late"] = true;
   return line.dump();
 }
 

@@ -1,5 +1,10 @@
 #include "autoscaler/collector.h"
 
+#include <algorithm>
+#include <array>
+#include <map>
+#include <random>
+
 #include <gtest/gtest.h>
 
 namespace pilotlight::autoscaler {
@@ -85,11 +90,33 @@ TEST(Collector, WindowsDoNotBeginWithHalfASecond) {
   Sender activator(wire::Role::activator);
   activator.arrive(0s);
   std::map<TimeWindow::Second, double> told;
-  collector.watch([&told](TimeWindow::Second second, double demand) { told[second] = demand; });
+  collector.watch([&told](auto second, double demand, bool /*late*/) { told[second] = demand; });
   for (Duration at = 700ms; at <= 5250ms; at += 250ms) activator.report(collector, at);
   EXPECT_NEAR(collector.stable(), 1, 1e-6) << "as after a restart of the autoscaler";
   EXPECT_EQ(told.at(1000), 0) << "a recording has what the windows have";
   EXPECT_NEAR(told.at(1001), 1, 1e-6);
+}
+
+TEST(Collector, WhatComesAfterItsSecondIsToldOnceMore) {
+  Collector collector(kStart);
+  std::map<TimeWindow::Second, double> told;
+  bool any_late = false;
+  collector.watch([&](auto second, double demand, bool late) {
+    told[second] += demand;
+    any_late = any_late || late;
+  });
+  Sender activator(wire::Role::activator);
+  activator.report(collector, 0s);
+  activator.arrive(0s);
+  activator.report(collector, 900ms);
+  collector.advance(kStart + 2800ms, true);  // it has been silent for too long to be waited for
+  EXPECT_NEAR(told.at(1000), 0.9, 1e-6);
+  EXPECT_FALSE(any_late);
+  activator.report(collector, 2900ms);
+  EXPECT_NEAR(told.at(1000), 1, 1e-6);
+  EXPECT_NEAR(told.at(1001), 1, 1e-6);
+  EXPECT_TRUE(any_late);
+  EXPECT_NEAR(collector.stable(), 1, 1e-6) << "as in the windows";
 }
 
 TEST(Collector, WhatAnActivatorSentIsCountedOnce) {
@@ -230,6 +257,57 @@ TEST(Collector, NobodyConnectedMeansNoSecondIsRecorded) {
   collector.lost(activator.id, kStart + 10250ms);
   collector.advance(kStart + 15s, false);
   EXPECT_NEAR(collector.stable(), 1, 0.1) << "unknown is not zero";
+}
+
+/// A source that reports, rests, goes away and comes back as it likes.
+struct Fickle {
+  SourceId id;
+  LoadSnapshot load;
+  TimePoint covered;
+  bool rests = false;
+  bool connected = false;
+};
+
+TEST(Collector, ASecondClosesTheMomentAllAreBeyondItWhateverTheyDo) {
+  for (unsigned seed = 1; seed <= 20; ++seed) {
+    std::mt19937_64 random(seed);
+    const auto one_in = [&random](std::uint64_t n) { return random() % n == 0; };
+    std::array<Fickle, 4> sources;
+    for (std::size_t i = 0; i < sources.size(); ++i) sources[i].id = source({}, i + 1);
+    Collector collector(kStart);
+    TimeWindow::Second newest = collector.newest();
+    for (TimePoint now = kStart; now < kStart + 60s; now += 50ms) {
+      for (std::size_t i = 0; i < sources.size(); ++i) {
+        Fickle& one = sources[i];
+        if (one_in(10 + 10 * i)) {
+          const bool busy = one_in(3);
+          if (busy) ++one.load.arrivals;
+          one.rests = one.connected && !busy;
+          one.connected = true;
+          one.covered = now;
+          one.load.at_us = static_cast<std::uint64_t>(now.time_since_epoch() / 1us);
+          wire::Stats stats;
+          stats.load = one.load;
+          collector.report(one.id, stats, now);
+        } else if (one.connected && one_in(200)) {
+          one.connected = false;
+          one.rests = false;
+          one.load = LoadSnapshot();
+          collector.lost(one.id, now);
+          one.id.epoch += sources.size();
+        }
+      }
+      TimePoint horizon = now;
+      for (const Fickle& one : sources) {
+        if (!one.connected) continue;
+        horizon = std::min(horizon, one.rests ? std::max(one.covered, now - 300ms) : one.covered);
+      }
+      horizon = std::max(horizon, now - 750ms);
+      newest = std::max(newest, floor_second(horizon.time_since_epoch() / 1us) - 1);
+      collector.advance(now, true);
+      ASSERT_EQ(collector.newest(), newest) << "seed " << seed << " at " << (now - kStart) / 1ms;
+    }
+  }
 }
 
 }  // namespace

@@ -134,7 +134,16 @@ TEST_F(RecordingTest, ASecondThatTwoProcessesSawDifferentlyIsTold) {
   std::istringstream in(text.str());
   const auto read = read_recording(in, "x");
   EXPECT_EQ(read->at(kName).largest_difference, 0.25);
-  EXPECT_EQ(read->at(kName).demand.at(5), 3) << "the first word counts";
+  EXPECT_EQ(read->at(kName).seconds.at(5).demand, 3) << "the first word counts";
+}
+
+TEST_F(RecordingTest, WhatCameLateBelongsToTheSecondOfTheProcessThatToldIt) {
+  text << second_line(kKey, epoch_at(5), 5, 1.5, true) << "\n"
+       << second_line(kKey, 9, 5, 7, true) << "\n";
+  std::istringstream in(text.str());
+  const auto read = read_recording(in, "x");
+  EXPECT_EQ(read->at(kName).seconds.at(5).demand, 4.5);
+  EXPECT_EQ(read->at(kName).largest_difference, 0);
 }
 
 TEST_F(RecordingTest, WhatDoesNotReadIsNamed) {
