@@ -5,6 +5,9 @@
 #include <optional>
 #include <utility>
 
+#include <unistd.h>
+
+#include "cli/credential_plugin.h"
 #include "config/kubeconfig.h"
 
 namespace pilotlight::cli {
@@ -18,9 +21,12 @@ Task<> carry_out(Cluster& cluster, const std::function<Task<int>(Cluster&)>& com
 }  // namespace
 
 int on_cluster(const ClusterOptions& options, const std::function<Task<int>(Cluster&)>& command) {
+  config::Plugins plugins;
+  plugins.run = [](const config::CredentialPlugin& plugin) { return run_plugin(plugin); };
+  plugins.terminal = isatty(STDIN_FILENO) != 0;
   const auto access = config::read_kubeconfig(
-      options.kubeconfig.empty() ? options.default_kubeconfig : options.kubeconfig,
-      options.context);
+      options.kubeconfig.empty() ? options.default_kubeconfig : options.kubeconfig, options.context,
+      &plugins);
   if (!access) {
     for (const std::string& problem : access.error()) {
       std::fprintf(stderr, "pilotlight: %s\n", problem.c_str());

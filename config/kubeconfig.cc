@@ -12,13 +12,15 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::string_view kPlugins =
-    "a token, tokenFile or client certificate (programs that fetch credentials are not run)";
+constexpr std::string_view kCredentials = "a token, tokenFile or client certificate";
+constexpr std::string_view kNoPlugins =
+    "a token, tokenFile or client certificate (only the command line runs programs that fetch "
+    "credentials)";
+constexpr std::string_view kBase64 =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// base64 as Kubernetes writes it; none when it is not.
 std::optional<std::string> from_base64(std::string_view text) {
-  static constexpr std::string_view kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string out;
   std::uint32_t bits = 0;
   int held = 0;
@@ -30,7 +32,7 @@ std::optional<std::string> from_base64(std::string_view text) {
       ++pads;
       continue;
     }
-    const auto value = kDigits.find(c);
+    const auto value = kBase64.find(c);
     if (value == std::string_view::npos || pads > 0) return std::nullopt;
     ++digits;
     bits = (bits << 6) | static_cast<std::uint32_t>(value);
@@ -43,17 +45,48 @@ std::optional<std::string> from_base64(std::string_view text) {
   return out;
 }
 
-std::string beside(const std::string& kubeconfig, const std::string& path) {
-  if (path.starts_with('/')) return path;
+std::string to_base64(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); i += 3) {
+    std::uint32_t bits = 0;
+    for (std::size_t j = i; j < i + 3; ++j) {
+      bits = (bits << 8) | (j < text.size() ? static_cast<unsigned char>(text[j]) : 0U);
+    }
+    const std::size_t digits = std::min<std::size_t>(text.size() - i, 3) + 1;
+    for (std::size_t j = 0; j < 4; ++j) {
+      out += j < digits ? kBase64[(bits >> (18 - 6 * j)) & 63] : '=';
+    }
+  }
+  return out;
+}
+
+/// The folder of a kubeconfig, with its slash; "" is the current one.
+std::string folder_of(const std::string& kubeconfig) {
   const auto slash = kubeconfig.rfind('/');
-  return slash == std::string::npos ? path : kubeconfig.substr(0, slash + 1) + path;
+  return slash == std::string::npos ? "" : kubeconfig.substr(0, slash + 1);
+}
+
+std::string beside(const std::string& kubeconfig, const std::string& path) {
+  return path.starts_with('/') ? path : folder_of(kubeconfig) + path;
+}
+
+/// What a cluster has for the plugin of its users, as kubectl passes it on.
+json plugin_config(ObjectReader& cluster) {
+  for (const json& each : cluster.list("extensions")) {
+    if (!each.is_object() || each.value("name", json()) != "client.authentication.k8s.io/exec") {
+      continue;
+    }
+    return each.value("extension", json());
+  }
+  return {};
 }
 
 /// Reads the parts of one kubeconfig.
 class Reader {
  public:
-  Reader(const std::string& path, const Document& document)
+  Reader(const std::string& path, const Document& document, const Plugins* plugins)
       : path_(path),
+        plugins_(plugins),
         report_([&document](const std::string& where) { return document.at(where); }),
         root_(&document.value, "", report_, Unknown::ignored) {}
 
@@ -131,14 +164,19 @@ class Reader {
     access_.server_name = cluster.text("tls-server-name").value_or("");
     trust_.roots = material(cluster, "certificate-authority", &access_.ca_file);
     trust_.system_roots = trust_.roots.empty();
+    told_ = {{"server", server}};
+    if (!trust_.roots.empty()) told_["certificate-authority-data"] = to_base64(trust_.roots);
+    if (!access_.server_name.empty()) told_["tls-server-name"] = access_.server_name;
+    json more = plugin_config(cluster);
+    if (!more.is_null()) told_["config"] = std::move(more);
   }
 
   void read_user(const json* value) {
     if (value == nullptr) return;
     ObjectReader user(value, where_, report_, Unknown::refused);
-    user.refuse("exec", kPlugins);
-    user.refuse("auth-provider", kPlugins);
-    user.refuse("username", kPlugins);
+    if (plugins_ == nullptr) user.refuse("exec", kNoPlugins);
+    user.refuse("auth-provider", kCredentials);
+    user.refuse("username", kCredentials);
     user.refuse("as", "no impersonation");
     access_.token = user.text("token").value_or("");
     const auto token_file = user.text("tokenFile");
@@ -148,8 +186,30 @@ class Reader {
     if (trust_.certificate.empty() != trust_.key.empty()) {
       report_.wrong(where_, "one of client-certificate and client-key", "both or neither");
     }
+    if (plugins_ != nullptr && user.has("exec") && report_.problems().empty()) fetch(user);
     // A certificate of ours would be lost with TLS made anew from the roots alone.
     if (!trust_.certificate.empty()) access_.ca_file.clear();
+  }
+
+  /// What the user's program says takes the place of what stands beside it.
+  void fetch(ObjectReader& user) {
+    const std::string at = user.path_of("exec");
+    const CredentialPlugin plugin =
+        read_plugin(user.object("exec"), folder_of(path_), told_, plugins_->terminal);
+    if (!report_.problems().empty()) return;
+    const auto answer = plugins_->run(plugin);
+    if (!answer) {
+      const std::string hint = plugin.install_hint.empty() ? "" : "\n" + plugin.install_hint;
+      return report_.say(at, plugin.command + ": " + answer.error().front() + hint);
+    }
+    Credential got = read_credential(*answer, plugin, at, report_);
+    if (!got.token.empty()) {
+      access_.token = std::move(got.token);
+      access_.token_file.clear();
+    }
+    if (got.certificate.empty()) return;
+    trust_.certificate = std::move(got.certificate);
+    trust_.key = std::move(got.key);
   }
 
   void finish() {
@@ -163,16 +223,19 @@ class Reader {
   }
 
   const std::string& path_;
+  const Plugins* plugins_;
   Report report_;
   ObjectReader root_;
   std::string where_;
   kube::Access access_;
   TlsTrust trust_;
+  json told_;  // to a plugin, of the cluster
 };
 
 }  // namespace
 
-Checked<kube::Access> read_kubeconfig(const std::string& path, const std::string& context) {
+Checked<kube::Access> read_kubeconfig(const std::string& path, const std::string& context,
+                                      const Plugins* plugins) {
   const auto text = file_text(path);
   if (!text) return Problems(1, path + ": cannot be read");
   const auto documents = read_documents(*text, path);
@@ -182,7 +245,7 @@ Checked<kube::Access> read_kubeconfig(const std::string& path, const std::string
         1, path + ": " +
                got_expected(std::to_string(documents->size()) + " documents", "one kubeconfig"));
   }
-  Reader reader(path, documents->front());
+  Reader reader(path, documents->front(), plugins);
   return reader.read(context);
 }
 

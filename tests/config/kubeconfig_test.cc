@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 
 #include <gtest/gtest.h>
 
@@ -28,7 +29,8 @@ class KubeconfigTest : public ::testing::Test {
     std::ofstream(folder_ + "/" + name) << text;
   }
   [[nodiscard]] Checked<kube::Access> read(const std::string& cluster, const std::string& user,
-                                           const std::string& context = "") const {
+                                           const std::string& context = "",
+                                           const Plugins* plugins = nullptr) const {
     write("config",
           "apiVersion: v1\nkind: Config\ncurrent-context: main\npreferences: {}\n"
           "contexts:\n- name: main\n  context: {cluster: home, user: me}\n"
@@ -38,7 +40,7 @@ class KubeconfigTest : public ::testing::Test {
               "}\n"
               "users:\n- name: me\n  user: {" +
               user + "}\n");
-    return read_kubeconfig(folder_ + "/config", context);
+    return read_kubeconfig(folder_ + "/config", context, plugins);
   }
   [[nodiscard]] std::string problem(const std::string& cluster, const std::string& user,
                                     const std::string& context = "") const {
@@ -104,6 +106,119 @@ TEST_F(KubeconfigTest, ProblemsNameTheFileAndThePath) {
   expect(problem(server, "", "other"), "got \"away\", expected a name in clusters");
   expect(problem(server, "", "third"), "got \"third\", expected a name in contexts");
   EXPECT_EQ(read_kubeconfig("/nowhere").error().front(), "/nowhere: cannot be read");
+}
+
+/// Kubeconfigs whose user is a program, and what it is asked and answers.
+class PluginTest : public KubeconfigTest {
+ protected:
+  PluginTest() {
+    plugins_.run = [this](const CredentialPlugin& plugin) {
+      asked_ = plugin;
+      return answer_;
+    };
+  }
+  [[nodiscard]] Checked<kube::Access> fetch(const std::string& exec) {
+    asked_.reset();
+    return read(
+        "server: 'https://k:1', certificate-authority: ca.crt, extensions: [{name: "
+        "client.authentication.k8s.io/exec, extension: {pool: blue}}]",
+        "token: old, exec: {" + exec + "}", "", &plugins_);
+  }
+  [[nodiscard]] std::string problem_of(const std::string& exec) {
+    const auto got = fetch(exec);
+    return got ? "none" : got.error().front();
+  }
+  [[nodiscard]] nlohmann::json info() const {
+    return nlohmann::json::parse(asked_->environment.back().second);
+  }
+  static std::string credential(const std::string& status) {
+    return R"({"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{)" +
+           status + "}}";
+  }
+
+  Plugins plugins_;
+  std::optional<CredentialPlugin> asked_;
+  PluginAnswer answer_ = credential(R"("token":"fresh")");
+  const std::string exec_ = "apiVersion: client.authentication.k8s.io/v1, command: aws";
+};
+
+TEST_F(PluginTest, ATokenIsFetched) {
+  const auto access = fetch(exec_ +
+                            ", args: [eks, get-token], env: [{name: AWS_PROFILE, value: me}], "
+                            "interactiveMode: IfAvailable");
+  ASSERT_TRUE(access.has_value()) << access.error().front();
+  EXPECT_EQ(access->token, "fresh") << "not the one that stands beside it";
+  EXPECT_EQ(asked_->command, "aws") << "looked for in PATH";
+  EXPECT_EQ(asked_->arguments, (std::vector<std::string>{"eks", "get-token"}));
+  EXPECT_EQ(asked_->environment.front(), std::pair(std::string("AWS_PROFILE"), std::string("me")));
+  EXPECT_EQ(asked_->environment.back().first, "KUBERNETES_EXEC_INFO");
+  EXPECT_EQ(info()["apiVersion"], "client.authentication.k8s.io/v1");
+  EXPECT_EQ(info()["kind"], "ExecCredential");
+  EXPECT_EQ(info()["spec"]["interactive"], false);
+  EXPECT_FALSE(info()["spec"].contains("cluster"));
+  ASSERT_TRUE(fetch("apiVersion: client.authentication.k8s.io/v1, command: bin/fetch").has_value());
+  EXPECT_EQ(asked_->command, folder_ + "/bin/fetch");
+}
+
+TEST_F(PluginTest, ACertificateIsFetched) {
+  nlohmann::json status;
+  status["clientCertificateData"] = me_.certificate;
+  status["clientKeyData"] = me_.key;
+  nlohmann::json all = nlohmann::json::parse(credential(""));
+  all["status"] = status;
+  answer_ = all.dump();
+  const auto access = fetch(exec_);
+  ASSERT_TRUE(access.has_value()) << access.error().front();
+  EXPECT_EQ(access->ca_file, "") << "TLS made anew from the roots would be without it";
+}
+
+TEST_F(PluginTest, ThePluginIsToldOfTheClusterWhenItAsks) {
+  ASSERT_TRUE(fetch(exec_ + ", provideClusterInfo: true").has_value());
+  const auto cluster = info()["spec"]["cluster"];
+  EXPECT_EQ(cluster["server"], "https://k:1");
+  EXPECT_EQ(cluster["config"]["pool"], "blue");
+  // What was encoded reads as the file it came from.
+  const auto access = read("server: 'https://k:1', certificate-authority-data: " +
+                               cluster["certificate-authority-data"].get<std::string>(),
+                           "token: x");
+  EXPECT_TRUE(access.has_value()) << access.error().front();
+}
+
+TEST_F(PluginTest, SomebodyIsAskedOnlyAtATerminal) {
+  EXPECT_NE(problem_of(exec_ + ", interactiveMode: Always").find("interactiveMode"),
+            std::string::npos);
+  EXPECT_FALSE(asked_.has_value()) << "it was run all the same";
+  plugins_.terminal = true;
+  EXPECT_EQ(problem_of(exec_ + ", interactiveMode: Always"), "none");
+  EXPECT_TRUE(asked_->interactive);
+  EXPECT_EQ(info()["spec"]["interactive"], true);
+  EXPECT_EQ(problem_of(exec_ + ", interactiveMode: Never"), "none");
+  EXPECT_FALSE(asked_->interactive);
+}
+
+TEST_F(PluginTest, WhatIsWrongIsNamed) {
+  const auto expect = [](const std::string& got, const std::string& part) {
+    EXPECT_NE(got.find(part), std::string::npos) << got;
+    EXPECT_NE(got.find("users[0].user.exec"), std::string::npos) << got;
+  };
+  expect(problem_of("command: aws"), "apiVersion: got nothing, expected client.auth");
+  expect(problem_of("apiVersion: client.authentication.k8s.io/v1alpha1, command: aws"),
+         "got \"client.authentication.k8s.io/v1alpha1\"");
+  expect(problem_of("apiVersion: client.authentication.k8s.io/v1"), "command: got nothing");
+  expect(problem_of(exec_ + ", interactiveMode: Maybe"), "got \"Maybe\"");
+  expect(problem_of(exec_ + ", arguments: [x]"), "arguments");
+  answer_ = std::string("{");
+  expect(problem_of(exec_), "what aws wrote: got text that is no JSON object");
+  answer_ = credential("");
+  expect(problem_of(exec_), "got neither a token nor a certificate");
+  answer_ = credential(R"("clientKeyData":"x")");
+  expect(problem_of(exec_), "expected both or neither");
+  answer_ = credential(R"("token":1)");
+  expect(problem_of(exec_), "status.token: got 1");
+  answer_ = std::string(R"({"apiVersion":"client.authentication.k8s.io/v1beta1"})");
+  expect(problem_of(exec_), "apiVersion: got \"client.authentication.k8s.io/v1beta1\"");
+  answer_ = Problems(1, "exit 3");
+  expect(problem_of(exec_ + ", installHint: get it"), "aws: exit 3\nget it");
 }
 
 TEST_F(KubeconfigTest, TheFlagsComeBeforeTheCluster) {

@@ -5,10 +5,12 @@ import json
 import os
 import ssl
 import subprocess
+import sys
 import threading
 import urllib.parse
 
 import pytest
+import yaml
 
 from harness import BIN, wait_for
 from http1 import ask_now
@@ -186,3 +188,40 @@ def test_a_kubeconfig_that_does_not_read_is_named(tmp_path):
     done = subprocess.run([BIN / "pilotlight", "status", "--kubeconfig", missing],
                           capture_output=True, text=True, timeout=60)
     assert done.returncode == 78 and str(missing) in done.stderr, done
+
+
+FETCH = f"""#!{sys.executable}
+import json, os, pathlib, sys
+told = json.loads(os.environ["KUBERNETES_EXEC_INFO"])
+if sys.argv[1:] != ["get-token"] or os.environ["PKI"] == "" or "server" not in told["spec"]["cluster"]:
+    sys.exit("asked for something else")
+pki = pathlib.Path(os.environ["PKI"])
+print(json.dumps({{"apiVersion": told["apiVersion"], "kind": "ExecCredential", "status": {{
+    "clientCertificateData": (pki / "admin.crt").read_text(),
+    "clientKeyData": (pki / "admin.key").read_text()}}}}))
+"""
+
+
+@pytest.mark.parametrize("version", ["v1", "v1beta1"])
+def test_a_program_fetches_the_credentials_of_people(world, installed, version):
+    world.deploy("echo")
+    program = installed.config.with_name("fetch")
+    program.write_text(FETCH)
+    program.chmod(0o755)
+    config = yaml.safe_load(installed.config.read_text())
+    plugin = {"apiVersion": f"client.authentication.k8s.io/{version}", "command": "./fetch",
+              "args": ["get-token"], "env": [{"name": "PKI", "value": str(RUN / "pki")}],
+              "interactiveMode": "Never", "provideClusterInfo": True}
+    config["users"][0]["user"] = {"exec": plugin}
+    installed.config.write_text(yaml.safe_dump(config))
+    # Another reader of the same file is let in too.
+    subprocess.run(["kubectl", "--kubeconfig", installed.config, "get", "namespaces"], check=True,
+                   capture_output=True, timeout=60)
+    [service] = json.loads(installed.run("status", "-o", "json").stdout)["services"]
+    assert service["name"] == "echo"
+
+    plugin["args"] = ["get-nothing"]
+    installed.config.write_text(yaml.safe_dump(config))
+    refused = installed.run("status", code=78).stderr
+    assert "users[0].user.exec" in refused and "exit 1" in refused, refused
+    assert "asked for something else" in refused, "what it says to people is shown"
