@@ -30,12 +30,13 @@ class DirectKubelet(Kubelet):
 
     def _start(self, pod):
         name = pod.metadata.name
-        binding = {"metadata": {"name": name}, "target": {"kind": "Node", "name": self.node}}
-        self.core.create_namespaced_pod_binding(name, self.space, binding, _preload_content=False)
+        if pod.spec.node_name is None:
+            binding = {"metadata": {"name": name}, "target": {"kind": "Node", "name": self.node}}
+            self.core.create_namespaced_pod_binding(name, self.space, binding,
+                                                    _preload_content=False)
         super()._start(pod)
-        current = self.core.read_namespaced_pod(name, self.space)
         self.direct.append(Program(self.folder, "echo-server", "--port", APP_PORT, "--address",
-                                   current.status.pod_ip))
+                                   self.addresses[pod.metadata.uid]))
 
     def stop(self):
         super().stop()

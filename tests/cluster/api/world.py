@@ -100,6 +100,7 @@ class Kubelet:
         self.core, self.space, self.folder = client.CoreV1Api(api_client), space, folder
         self.wire = wire
         self.pods, self.ending, self.stopping = {}, [], threading.Event()
+        self.addresses, self.told = {}, set()  # of each pod; which of them the API server knows
         self.environment = lambda pod: {}  # what a sidecar gets besides
         self.ignored = None  # a label of pods that a test plays itself
         self.thread = threading.Thread(target=self._run, daemon=True)
@@ -130,21 +131,28 @@ class Kubelet:
             app, sidecar = self.ending[-1]
             threading.Thread(target=lambda a=app, s=sidecar: (s.stop(), a.stop()),
                              daemon=True).start()
+        for uid in self.pods.keys() - self.told:
+            self._tell(wanted[uid])
 
     def _start(self, pod):
         number, port = next(self.numbers), free_port()
         address = f"10.89.{128 + number // 250}.{number % 250 + 1}"
         name = pod.metadata.labels["app"]
+        own = self.environment(pod)  # first: it may ask the API server
         app = Program(self.folder, "echo-server", "--port", port, "--address", "127.0.0.1")
         sidecar = Program(self.folder, "pilotlight-proxy", env=environment(
             port, address, CONTAINER_CONCURRENCY="4", SERVING_NAMESPACE=self.space,
             SERVING_CONFIGURATION=name, SERVING_REVISION=name, SERVING_POD=pod.metadata.name,
-            PILOTLIGHT_AUTOSCALER=self.wire, **self.environment(pod)))
-        self.pods[pod.metadata.uid] = (app, sidecar)
+            PILOTLIGHT_AUTOSCALER=self.wire, **own))
+        self.pods[pod.metadata.uid], self.addresses[pod.metadata.uid] = (app, sidecar), address
+
+    def _tell(self, pod):
+        address = self.addresses[pod.metadata.uid]
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         self.core.patch_namespaced_pod_status(pod.metadata.name, self.space, {"status": {
             "phase": "Running", "podIP": address, "podIPs": [{"ip": address}],
             "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": now}]}})
+        self.told.add(pod.metadata.uid)
 
 
 class World:
