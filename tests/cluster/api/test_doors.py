@@ -246,6 +246,7 @@ def test_a_port_that_is_taken_already_is_waited_for(programs, space):  # noqa: F
         made["metadata"]["annotations"] = {"pilotlight.dev/activator-port": str(other)}
         apply(made, space)
         wait_for("the one that could", lambda: listens(ACTIVATORS[1], other), every=0.05)
-        assert "cannot listen for a service" in programs[1].text()
+        wait_for("the other to say so", lambda: "cannot listen for a service" in
+                 programs[1].text(), every=0.05)
     wait_for("both", lambda: addresses(space, "lily") == sorted(ACTIVATORS), every=0.1)
     assert ask_now((ACTIVATORS[0], other), "any.host", "/", 60).status == 200
