@@ -50,7 +50,7 @@ def deployment(name, replicas=0, **annotations):
                  "template": {
                      "metadata": {"labels": labels, "annotations": {
                          "pilotlight.dev/container-concurrency": "4",
-                         "pilotlight.dev/timeout-seconds": "120"}},
+                         "pilotlight.dev/timeout-seconds": "240"}},
                      "spec": {"containers": [{"name": "app", "image": "echo"}]}}}}
 
 
