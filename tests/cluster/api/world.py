@@ -66,10 +66,14 @@ class Program:
 
     def __init__(self, folder, name, *arguments, prefix=(), env=None):
         self.log = folder / f"{name}-{time.monotonic_ns()}.log"
-        with self.log.open("wb") as output:
-            self.process = subprocess.Popen(
-                [*prefix, str(BIN / name), *map(str, arguments)], stdout=output, stderr=output,
-                stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})})
+        self.command = [*prefix, str(BIN / name), *map(str, arguments)]
+        self.environment = {**os.environ, **(env or {})}
+        self.start()
+
+    def start(self):
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(self.command, stdout=output, stderr=output,
+                                            stdin=subprocess.DEVNULL, env=self.environment)
 
     def stop(self, how=signal.SIGTERM, seconds=20):
         if self.process.poll() is None:
@@ -82,6 +86,36 @@ class Program:
 
     def text(self):
         return self.log.read_text(errors="replace")
+
+    def leases_lost(self):
+        """How often it has led no longer, since the API server took no renewal in time."""
+        return self.text().count("lease lost")
+
+
+class Kept(Program):
+    """An autoscaler that is started again, as by a kubelet, when it has ended without its lease."""
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.lock, self.stopping = threading.Lock(), False
+        self.keeper = threading.Thread(target=self._keep, daemon=True)
+        self.keeper.start()
+
+    def _keep(self):
+        starts = 0
+        while True:
+            self.process.wait()
+            starts += 1
+            with self.lock:
+                if self.stopping or self.leases_lost() < starts:
+                    return
+                self.start()
+
+    def stop(self, *arguments, **options):
+        with self.lock:
+            self.stopping = True
+        super().stop(*arguments, **options)
+        self.keeper.join()
 
 
 def listens(address, port):
@@ -187,8 +221,8 @@ class World:
                                    **options)
         wait_for("the autoscaler", lambda: listens(AUTOSCALER, 9444))
 
-    def run(self, name, *arguments, **options):
-        self.programs.append(Program(self.folder, name, *arguments, **options))
+    def run(self, name, *arguments, kind=Program, **options):
+        self.programs.append(kind(self.folder, name, *arguments, **options))
         return self.programs[-1]
 
     def stop(self):
