@@ -20,7 +20,9 @@ MANIFEST = pathlib.Path(__file__).with_name("echo.yaml")
 SYSTEM = "pilotlight-system"
 SPACE = "pilotlight-demo"
 PROGRAMS = ("controller", "autoscaler", "activator")
-CLIENTS, SECONDS = 10, 12  # of the load; each request takes half a second, four at once a replica
+# Of the load; each request takes half a second, four at once a replica. It lasts until it has been
+# seen to make the app grow.
+CLIENTS, SECONDS, SECONDS_MOST = 10, 12, 90
 # No proxy of the environment is asked the way to a ClusterIP.
 OPEN = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 
@@ -145,11 +147,14 @@ def grow(address):
             else:
                 failures.append(f"{status} {body}")
     most, seen, begun = 0, None, time.monotonic()
+    def lasts():
+        passed = time.monotonic() - begun
+        return passed < SECONDS or (most < 2 and not failures and passed < SECONDS_MOST)
     with concurrent.futures.ThreadPoolExecutor(CLIENTS) as pool:
         for _ in range(CLIENTS):
             pool.submit(client)
         try:
-            while time.monotonic() - begun < SECONDS:
+            while lasts():
                 now = replicas()
                 if now != seen:
                     say(f"  {time.monotonic() - begun:5.1f} s: {now[0]} wanted, {now[1]} ready")
@@ -177,11 +182,27 @@ def tell(pilotlight, kubeconfig):
         say(run(pilotlight, *command, "--kubeconfig", kubeconfig).rstrip())
 
 
-def remove(everything):
-    kubectl("delete", "namespace", SPACE, "--ignore-not-found", "--timeout=60s")
-    if everything:
-        kubectl("delete", "-k", ROOT / "deploy/overlays/single", "--ignore-not-found",
-                "--timeout=60s")
+def end_pods(space):
+    kubectl("-n", space, "delete", "deployment", "--all", "--timeout=60s")
+    wait_for(f"no pod in {space}", lambda: not read("pods", space=space)["items"], seconds=120,
+             every=0.5)
+
+
+def remove():
+    """What does not go is told, and no more: every step has been seen, or its failure told.
+
+    Pods go before their namespace: Kubernetes looks again at a namespace with a pod in it only
+    after half of the pod's grace period, which is half an hour for an activator."""
+    for take_away, *what in (
+            (end_pods, SPACE),
+            (kubectl, "delete", "namespace", SPACE, "--ignore-not-found", "--timeout=60s"),
+            (end_pods, SYSTEM),
+            (kubectl, "delete", "-k", ROOT / "deploy/overlays/single", "--ignore-not-found",
+             "--timeout=60s")):
+        try:
+            take_away(*what)
+        except (Failed, OSError, subprocess.TimeoutExpired) as error:
+            print(f"demo: warning: {error}", file=sys.stderr)
 
 
 def show_trouble(app_space=SPACE):
@@ -215,7 +236,7 @@ def main():
         address = deploy()
         step(f"the first request: GET http://{address}/hello, from inside the cluster")
         wake(address)
-        step(f"load: {CLIENTS} clients, half a second a request, {SECONDS} s")
+        step(f"load: {CLIENTS} clients, half a second a request, {SECONDS} s or more")
         grow(address)
         step("no load: back to zero")
         sleep()
@@ -227,7 +248,7 @@ def main():
         return 1
     finally:
         if not given.keep:
-            remove(everything=True)
+            remove()
     step("done")
     return 0
 

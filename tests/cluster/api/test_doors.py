@@ -30,12 +30,13 @@ class DirectKubelet(Kubelet):
 
     def _start(self, pod):
         name = pod.metadata.name
-        binding = {"metadata": {"name": name}, "target": {"kind": "Node", "name": self.node}}
-        self.core.create_namespaced_pod_binding(name, self.space, binding, _preload_content=False)
+        if pod.spec.node_name is None:
+            binding = {"metadata": {"name": name}, "target": {"kind": "Node", "name": self.node}}
+            self.core.create_namespaced_pod_binding(name, self.space, binding,
+                                                    _preload_content=False)
         super()._start(pod)
-        current = self.core.read_namespaced_pod(name, self.space)
         self.direct.append(Program(self.folder, "echo-server", "--port", APP_PORT, "--address",
-                                   current.status.pod_ip))
+                                   self.addresses[pod.metadata.uid]))
 
     def stop(self):
         super().stop()
@@ -245,6 +246,7 @@ def test_a_port_that_is_taken_already_is_waited_for(programs, space):  # noqa: F
         made["metadata"]["annotations"] = {"pilotlight.dev/activator-port": str(other)}
         apply(made, space)
         wait_for("the one that could", lambda: listens(ACTIVATORS[1], other), every=0.05)
-        assert "cannot listen for a service" in programs[1].text()
+        wait_for("the other to say so", lambda: "cannot listen for a service" in
+                 programs[1].text(), every=0.05)
     wait_for("both", lambda: addresses(space, "lily") == sorted(ACTIVATORS), every=0.1)
     assert ask_now((ACTIVATORS[0], other), "any.host", "/", 60).status == 200

@@ -14,6 +14,7 @@ from world import RUN, listens
 API_SERVER = pathlib.Path(__file__).resolve().parents[1] / "apiserver.sh"
 SERVER = ("10.89.0.1", 6443)
 OUTAGE_SECONDS = float(os.environ.get("PILOTLIGHT_OUTAGE_SECONDS", "15"))
+BACK_OFF = 200  # seconds: Kubernetes' own controllers may look again only a minute after an outage
 WATCHES = 10  # six of the autoscaler, four of the activator
 
 
@@ -53,7 +54,7 @@ def test_watches_go_on_after_what_they_meet(world, proxy, fault):
     world.routed("new")
     assert world.ask("new").status == 200
     wait_for("the old one to be forgotten", lambda: world.ask("old").status == 404, every=0.1)
-    assert all(one.hits >= 1 for one in injected)
+    wait_for("a watch of each to meet it", lambda: all(one.hits >= 1 for one in injected))
     asked = [one for one in proxy.requests if one.at >= begun and one.method == "GET"]
     assert len(asked) <= WATCHES * (sum(one.times for one in injected) + 4), asked
 
@@ -74,8 +75,8 @@ def test_an_outage_loses_nothing_and_is_not_hammered(world, proxy):
         world.deploy(name, **({"min_scale": "1"} if name == "awake" else {}))
         world.routed(name)
     assert world.ask("awake").status == 200
-    proxy.outage()
     begun = time.monotonic()
+    proxy.outage()
     with concurrent.futures.ThreadPoolExecutor() as pool:
         parked = [pool.submit(world.ask, "asleep") for _ in range(4)]
         world.apps.delete_namespaced_deployment("leaving", world.space)
@@ -87,8 +88,9 @@ def test_an_outage_loses_nothing_and_is_not_hammered(world, proxy):
         assert set(statuses) == {200}, f"traffic of an awake service: {set(statuses)}"
         assert not any(one.done() for one in parked)
         # Each watch backs off to 5 s, the PATCH to 2 s, both with jitter of a half.
-        most = WATCHES * (9 + OUTAGE_SECONDS / 2.5) + 8 + OUTAGE_SECONDS
-        assert proxy.turned_away <= most, f"{proxy.turned_away} connections in {OUTAGE_SECONDS} s"
+        turned_away, passed = proxy.turned_away, time.monotonic() - begun
+        most = WATCHES * (9 + passed / 2.5) + 8 + passed
+        assert turned_away <= most, f"{turned_away} connections in {passed:.1f} s"
         proxy.recover()
         assert [one.result(60).status for one in parked] == [200] * 4
     world.routed("coming")
@@ -96,6 +98,7 @@ def test_an_outage_loses_nothing_and_is_not_hammered(world, proxy):
     wait_for("the deleted one to be forgotten", lambda: world.ask("leaving").status == 404, every=0.1)
 
 
+@pytest.mark.timeout(600)
 def test_an_api_server_that_is_killed_and_started_again(world):
     """The real thing: its watch caches are gone, so every version that we know is too old."""
     world.deploy("echo")
@@ -106,12 +109,12 @@ def test_an_api_server_that_is_killed_and_started_again(world):
     # The port and not the process: its threads end one by one, and the first is a zombie by then.
     wait_for("its end", lambda: not listens(*SERVER))
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        parked = pool.submit(world.ask, "echo")
+        parked = pool.submit(world.ask, "echo", timeout=BACK_OFF)
         with (RUN / "log/apiserver.log").open("ab") as log:
             again = subprocess.Popen([str(API_SERVER)], stdout=log, stderr=log,
                                      stdin=subprocess.DEVNULL, start_new_session=True)
         pid_file.write_text(f"{again.pid}\n")
-        assert parked.result(90).status == 200
+        assert parked.result(BACK_OFF).status == 200
     world.deploy("after")
     world.routed("after")
-    assert world.ask("after").status == 200
+    assert world.ask("after", timeout=BACK_OFF).status == 200

@@ -4,6 +4,7 @@ The programs run with the tokens of their own service accounts through all that 
 the API server's audit log says what each was used for, and every right is taken away on its own.
 """
 import contextlib
+import json
 import uuid
 
 import pytest
@@ -16,7 +17,7 @@ from installation import ACTIVATORS, CONFIG, addresses, apply, get, installation
 from rights import AUDIT_LOG, SYSTEM, Account, asked_since, rights, without
 from test_doors import DirectKubelet, activator, deployment, lead, port_of, service
 from test_wire import Mount, data_of, pod_token
-from world import AUTOSCALER, Program, listens
+from world import AUTOSCALER, Kept, listens
 
 SPACE = f"rights-{uuid.uuid4().hex[:8]}"
 PROGRAMS = ["pilotlight-activator", "pilotlight-autoscaler", "pilotlight-controller"]
@@ -29,6 +30,15 @@ def as_deployed(name, own):
     flags = dict(each.removeprefix("--").split("=", 1) for each in pod["containers"][0]["args"])
     return [f"--{flag}={value}".replace("$(POD_NAMESPACE)", SYSTEM)
             for flag, value in {**flags, **own}.items()]
+
+
+def heard(count):
+    """Whether the autoscaler has that many replicas on the wire that are ready."""
+    with contextlib.suppress(OSError, EOFError):  # it may be starting again
+        page = json.loads(ask_now((AUTOSCALER, 8022), AUTOSCALER, "/status", 10).body)
+        return any(one.get("namespace") == SPACE and one.get("ready") == count
+                   for one in page["revisions"])
+    return False
 
 
 def scenario(controller):
@@ -46,6 +56,8 @@ def scenario(controller):
                 f"autoscaling.knative.dev/min-scale={count}")
         wait_for(f"{count} replicas", lambda n=count: get(
             "deployment", "iris", SPACE)["status"].get("availableReplicas") == n, every=0.1)
+        # It tells Kubernetes which of two to end only when it has heard both.
+        wait_for(f"{count} on the wire", lambda n=count: heard(n), every=0.1)
     kubectl("-n", SPACE, "annotate", "deployment", "iris",
             "autoscaling.knative.dev/target-burst-capacity=0")
 
@@ -102,7 +114,7 @@ class Session:
         no_config.mkdir()
         try:
             kubelet.environment = self.sidecar_environment
-            self.programs = [Program(self.folder, "pilotlight-autoscaler", *as_deployed(
+            self.programs = [Kept(self.folder, "pilotlight-autoscaler", *as_deployed(
                 "autoscaler", {"kubeconfig": self.access("pilotlight-autoscaler"),
                                "address": AUTOSCALER, "wire-tls": self.certificate(),
                                "config-autoscaler": no_config}))]

@@ -253,7 +253,7 @@ def test_plain_bytes_and_other_authorities_come_to_nothing(stage):
 
 def test_real_programs_speak_over_tls_and_go_on_through_a_new_certificate(world):
     world.start()
-    world.deploy("echo")
+    world.deploy("echo", min_scale="1")  # it stays while the certificate changes
     world.routed("echo")
     assert world.ask("echo").status == 200
     wait_for("the sidecar", lambda: world.revision("echo")["ready"] == 1)
@@ -267,6 +267,8 @@ def test_real_programs_speak_over_tls_and_go_on_through_a_new_certificate(world)
     wait_for("it on the wire", lambda: WirePeer(WIRE, world.ca).certificate != first, every=0.1)
     assert world.revision("echo")["ready"] == 1
     assert world.page(AUTOSCALER)["activators"] == 1
+    world.apps.patch_namespaced_deployment("echo", world.space, {"metadata": {"annotations": {
+        "autoscaling.knative.dev/min-scale": "0"}}})
     world.wait_replicas("echo", 0)
     assert world.ask("echo").status == 200, "a sidecar that has never met the first one"
     assert not [line for line in world.autoscaler.text().splitlines() if " refused" in line

@@ -50,7 +50,7 @@ def deployment(name, replicas=0, **annotations):
                  "template": {
                      "metadata": {"labels": labels, "annotations": {
                          "pilotlight.dev/container-concurrency": "4",
-                         "pilotlight.dev/timeout-seconds": "120"}},
+                         "pilotlight.dev/timeout-seconds": "240"}},
                      "spec": {"containers": [{"name": "app", "image": "echo"}]}}}}
 
 
@@ -66,10 +66,14 @@ class Program:
 
     def __init__(self, folder, name, *arguments, prefix=(), env=None):
         self.log = folder / f"{name}-{time.monotonic_ns()}.log"
-        with self.log.open("wb") as output:
-            self.process = subprocess.Popen(
-                [*prefix, str(BIN / name), *map(str, arguments)], stdout=output, stderr=output,
-                stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})})
+        self.command = [*prefix, str(BIN / name), *map(str, arguments)]
+        self.environment = {**os.environ, **(env or {})}
+        self.start()
+
+    def start(self):
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(self.command, stdout=output, stderr=output,
+                                            stdin=subprocess.DEVNULL, env=self.environment)
 
     def stop(self, how=signal.SIGTERM, seconds=20):
         if self.process.poll() is None:
@@ -82,6 +86,36 @@ class Program:
 
     def text(self):
         return self.log.read_text(errors="replace")
+
+    def leases_lost(self):
+        """How often it has led no longer, since the API server took no renewal in time."""
+        return self.text().count("lease lost")
+
+
+class Kept(Program):
+    """An autoscaler that is started again, as by a kubelet, when it has ended without its lease."""
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.lock, self.stopping = threading.Lock(), False
+        self.keeper = threading.Thread(target=self._keep, daemon=True)
+        self.keeper.start()
+
+    def _keep(self):
+        starts = 0
+        while True:
+            self.process.wait()
+            starts += 1
+            with self.lock:
+                if self.stopping or self.leases_lost() < starts:
+                    return
+                self.start()
+
+    def stop(self, *arguments, **options):
+        with self.lock:
+            self.stopping = True
+        super().stop(*arguments, **options)
+        self.keeper.join()
 
 
 def listens(address, port):
@@ -100,6 +134,7 @@ class Kubelet:
         self.core, self.space, self.folder = client.CoreV1Api(api_client), space, folder
         self.wire = wire
         self.pods, self.ending, self.stopping = {}, [], threading.Event()
+        self.addresses, self.told = {}, set()  # of each pod; which of them the API server knows
         self.environment = lambda pod: {}  # what a sidecar gets besides
         self.ignored = None  # a label of pods that a test plays itself
         self.thread = threading.Thread(target=self._run, daemon=True)
@@ -130,21 +165,28 @@ class Kubelet:
             app, sidecar = self.ending[-1]
             threading.Thread(target=lambda a=app, s=sidecar: (s.stop(), a.stop()),
                              daemon=True).start()
+        for uid in self.pods.keys() - self.told:
+            self._tell(wanted[uid])
 
     def _start(self, pod):
         number, port = next(self.numbers), free_port()
         address = f"10.89.{128 + number // 250}.{number % 250 + 1}"
         name = pod.metadata.labels["app"]
+        own = self.environment(pod)  # first: it may ask the API server
         app = Program(self.folder, "echo-server", "--port", port, "--address", "127.0.0.1")
         sidecar = Program(self.folder, "pilotlight-proxy", env=environment(
             port, address, CONTAINER_CONCURRENCY="4", SERVING_NAMESPACE=self.space,
             SERVING_CONFIGURATION=name, SERVING_REVISION=name, SERVING_POD=pod.metadata.name,
-            PILOTLIGHT_AUTOSCALER=self.wire, **self.environment(pod)))
-        self.pods[pod.metadata.uid] = (app, sidecar)
+            PILOTLIGHT_AUTOSCALER=self.wire, **own))
+        self.pods[pod.metadata.uid], self.addresses[pod.metadata.uid] = (app, sidecar), address
+
+    def _tell(self, pod):
+        address = self.addresses[pod.metadata.uid]
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         self.core.patch_namespaced_pod_status(pod.metadata.name, self.space, {"status": {
             "phase": "Running", "podIP": address, "podIPs": [{"ip": address}],
             "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": now}]}})
+        self.told.add(pod.metadata.uid)
 
 
 class World:
@@ -179,8 +221,8 @@ class World:
                                    **options)
         wait_for("the autoscaler", lambda: listens(AUTOSCALER, 9444))
 
-    def run(self, name, *arguments, **options):
-        self.programs.append(Program(self.folder, name, *arguments, **options))
+    def run(self, name, *arguments, kind=Program, **options):
+        self.programs.append(kind(self.folder, name, *arguments, **options))
         return self.programs[-1]
 
     def stop(self):
