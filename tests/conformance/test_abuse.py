@@ -66,7 +66,7 @@ def guarded():
 
 @pytest.fixture
 def hurried():
-    yield from guard(timeout_seconds=2)
+    yield from guard(timeout_seconds=5)
 
 
 def leave(connection, rudely):
@@ -272,7 +272,7 @@ FLOODS = {
 @pytest.mark.parametrize("kind", FLOODS)
 def test_a_flood_of_pipelined_requests_is_bounded(hurried, kind):
     """Nobody reads the answers: the sidecar stops reading, and its clocks cut the flood off, while
-    the flood is still held open: a request within its 2 s, an answer of its own after 5 s."""
+    the flood is still held open: a request within its 5 s, an answer of its own after 5 s."""
     sidecar = hurried.sidecar
     with contextlib.ExitStack() as stack:
         for _ in range(3):
@@ -284,5 +284,6 @@ def test_a_flood_of_pipelined_requests_is_bounded(hurried, kind):
         wait_for("the flood", lambda: sidecar.descriptors() >= hurried.descriptors + 3)
         assert hurried.grown_kib() < 8 * 1024
         wait_for("the flood to be cut off",
-                 lambda: sidecar.descriptors() <= hurried.descriptors + 1, seconds=15)
-        wait_for("the permit", lambda: sidecar.ask_raw(HOP).endswith(b"/free"), seconds=2)
+                 lambda: sidecar.descriptors() <= hurried.descriptors + 1, seconds=25)
+        # One of them may still have its turn with the permit.
+        wait_for("the permit", lambda: sidecar.ask_raw(HOP).endswith(b"/free"))

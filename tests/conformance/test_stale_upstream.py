@@ -117,13 +117,15 @@ def test_before_it_only_what_the_app_took_can_fail():
 
 @pytest.fixture
 def restarting(request):
-    """(sidecar with one permit, a way to stop its app, a way to start it again)"""
+    """(sidecar with one permit, a way to stop its app, a way to start it again), by what it does
+    while the app is down and by its timeout in seconds"""
+    app_down, timeout = request.param
     app = HeldApp()
     apps = [app]
     # With a period a probe is one try; without, it waits for the app as Knative's does.
     probe = {"tcpSocket": {"port": app.port, "host": "127.0.0.1"}, "periodSeconds": 1}
     sidecar = Sidecar(app.port, free_ports=True, CONTAINER_CONCURRENCY="1",
-                      REVISION_TIMEOUT_SECONDS="4", PILOTLIGHT_APP_DOWN=request.param,
+                      REVISION_TIMEOUT_SECONDS=timeout, PILOTLIGHT_APP_DOWN=app_down,
                       PILOTLIGHT_LOG_LEVEL="error", SERVING_READINESS_PROBE=json.dumps(probe))
     wait_for("readiness", lambda: sidecar.probe().status == 200)
 
@@ -143,7 +145,7 @@ CLOSE = GET[:-2] + b"Connection: close\r\n\r\n"
 HOP = GET[:-2] + b"Pilotlight-Hop: 1\r\nConnection: close\r\n\r\n"
 
 
-@pytest.mark.parametrize("restarting", ["refuse"], indirect=True)
+@pytest.mark.parametrize("restarting", [("refuse", "20")], indirect=True)
 def test_an_app_that_is_down_is_502_at_once(restarting):
     sidecar, stop, start = restarting
     stop()
@@ -153,23 +155,23 @@ def test_an_app_that_is_down_is_502_at_once(restarting):
         assert status_of(sidecar.ask_raw(CLOSE)) == 502
         assert b"Pilotlight-Not-Started: not-ready\r\n" in sidecar.ask_raw(HOP)
         assert sidecar.probe().status == 503, "the probe tells the truth"
-        assert time.monotonic() - begun < 1
+        assert time.monotonic() - begun < 5
         time.sleep(0.1)
     start()
-    wait_for("readiness", lambda: sidecar.probe().status == 200, seconds=1)
-    wait_for("hops to be taken", lambda: status_of(sidecar.ask_raw(HOP)) == 200, seconds=1)
+    wait_for("readiness", lambda: sidecar.probe().status == 200, seconds=5)
+    wait_for("hops to be taken", lambda: status_of(sidecar.ask_raw(HOP)) == 200, seconds=5)
     for _ in range(20):
         assert status_of(sidecar.ask_raw(CLOSE)) == 200
 
 
-@pytest.mark.parametrize("restarting", ["wait"], indirect=True)
+@pytest.mark.parametrize("restarting", [("wait", "20")], indirect=True)
 def test_by_configuration_requests_wait_for_the_app(restarting):
     sidecar, stop, start = restarting
     stop()
     answers = []
 
     def ask():
-        answers.append((status_of(sidecar.ask_raw(CLOSE)), time.monotonic()))
+        answers.append((status_of(sidecar.ask_raw(CLOSE, timeout=30)), time.monotonic()))
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:
@@ -185,11 +187,11 @@ def test_by_configuration_requests_wait_for_the_app(restarting):
     for thread in threads:
         thread.join()
     assert [status for status, _ in answers] == [200] * 8
-    assert max(when for _, when in answers) - begun < 1
+    assert max(when for _, when in answers) - begun < 5
     assert sidecar.probe().status == 200
 
 
-@pytest.mark.parametrize("restarting", ["wait"], indirect=True)
+@pytest.mark.parametrize("restarting", [("wait", "4")], indirect=True)
 def test_a_wait_for_the_app_ends_with_the_deadline_and_with_the_client(restarting):
     sidecar, stop, start = restarting
     stop()
@@ -197,7 +199,7 @@ def test_a_wait_for_the_app_ends_with_the_deadline_and_with_the_client(restartin
         leaver.sendall(CLOSE)
         time.sleep(0.2)
     begun = time.monotonic()
-    assert status_of(sidecar.ask_raw(CLOSE)) == 504
-    assert 3.5 < time.monotonic() - begun < 6
+    assert status_of(sidecar.ask_raw(CLOSE, timeout=30)) == 504
+    assert 3.5 < time.monotonic() - begun < 10
     start()
-    wait_for("the app and the permit", lambda: status_of(sidecar.ask_raw(HOP)) == 200, seconds=1)
+    wait_for("the app and the permit", lambda: status_of(sidecar.ask_raw(HOP)) == 200, seconds=5)

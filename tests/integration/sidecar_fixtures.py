@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from sidecar import App, Sidecar
+from sidecar import App, Sidecar, read_to_end
 
 
 @pytest.fixture
@@ -29,6 +29,21 @@ def start(app):
     yield start_sidecar
     for sidecar in started:
         sidecar.stop()
+
+
+class Held:
+    """A request that runs, here and in the app, until finish() sends the rest of its body."""
+
+    def __init__(self, sidecar, path="/", headers=b""):
+        self.connection = sidecar.connect(timeout=30)
+        self.connection.sendall(b"POST " + path.encode() + b" HTTP/1.1\r\nHost: iris\r\n" + headers +
+                                b"Connection: close\r\nContent-Length: 2\r\n\r\na")
+
+    def finish(self):
+        """@return the status of its answer."""
+        with self.connection as connection:
+            connection.sendall(b"b")
+            return int(read_to_end(connection).split(b" ", 2)[1])
 
 
 def in_background(call):

@@ -25,26 +25,22 @@ async def burst(address, host):
                                   for index in range(BURST)))
 
 
-def test_requests_reach_a_single_slot_in_the_order_they_came(start):
-    # A slow start keeps them all parked until the last one is in.
-    up = start(echo_service(concurrency=1, env={"ECHO_LIMIT": "1"}, args=("--start-delay", "5000"),
-                            initial_scale="0", max_scale="1", window="10s", timeout_seconds=120))
+def test_requests_reach_a_single_slot_in_the_order_they_came(start, tmp_path):
+    # All stay parked until the last one is in: only then may the app begin.
+    gate = tmp_path / "gate"
+    script = f"until [ -e {gate} ]; do sleep 0.1; done; exec echo-server"
+    up = start(echo_service(concurrency=1, env={"ECHO_LIMIT": "1"}, command=("/bin/sh",),
+                            args=("-c", script), initial_scale="0", max_scale="1", window="10s",
+                            timeout_seconds=120))
     up.wait_asleep()
-    order = asyncio.run(one_after_another(up, up.address(), up.host()))
+    order = asyncio.run(one_after_another(up, up.address(), up.host(), gate))
     assert order == [str(index) for index in range(BURST)]
     assert up.service()["wakes"] == 1
 
 
-async def one_after_another(up, address, host):
-    """Sends request k+1 once k are seen to wait; without that, the kernel may reorder the accepts."""
-    admin = Connection(up.admin("activator"))
-    connections = []
-    for index in range(BURST):
-        connection = await Connection(address).open()
-        await connection.send(host, f"/?id={index}")
-        connections.append(connection)
-        while await waiting(admin) <= index:
-            await asyncio.sleep(0)
+async def one_after_another(up, address, host, gate):
+    connections = await asyncio.wait_for(park(up, address, host), 60)
+    gate.touch()
     responses = await asyncio.gather(*(asyncio.wait_for(connection.receive(), 120)
                                        for connection in connections))
     assert [response.status for response in responses] == [200] * BURST
@@ -54,8 +50,20 @@ async def one_after_another(up, address, host):
     return json.loads(stats.body)["order"]
 
 
-async def waiting(admin):
-    """How many requests the activator has parked; all of them, once a replica takes them."""
-    response = await asyncio.wait_for(admin.ask("activator", "/status"), 10)
-    revision = json.loads(response.body)["revisions"][0]
-    return BURST if revision["in_flight"] else revision["parked"]
+async def park(up, address, host):
+    """Sends request k+1 once k are seen to wait; without that, the kernel may reorder the accepts."""
+    admin = Connection(up.admin("activator"))
+    connections = []
+    for index in range(BURST):
+        connection = await Connection(address).open()
+        await connection.send(host, f"/?id={index}")
+        connections.append(connection)
+        while await parked(admin) <= index:
+            await asyncio.sleep(0)
+    admin.close()
+    return connections
+
+
+async def parked(admin):
+    response = await admin.ask("activator", "/status")
+    return json.loads(response.body)["revisions"][0]["parked"]

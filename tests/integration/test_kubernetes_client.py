@@ -48,7 +48,7 @@ def test_scaling_by_hand_makes_pods_and_endpoints_that_a_watch_sees(up, kube):
     seen = {"deployments": [], "pods": [], "slices": []}
 
     def follow(kind, function, **arguments):
-        for event in watch.Watch().stream(function, NAMESPACE, timeout_seconds=60, **arguments):
+        for event in watch.Watch().stream(function, NAMESPACE, timeout_seconds=150, **arguments):
             seen[kind].append((event["type"], event["object"]))
             if stop.is_set():
                 return
@@ -61,6 +61,12 @@ def test_scaling_by_hand_makes_pods_and_endpoints_that_a_watch_sees(up, kube):
         arguments = {} if start_at is None else {"resource_version": start_at}
         threading.Thread(target=follow, args=(kind, function), kwargs=arguments, daemon=True).start()
 
+    def keep(replicas):
+        """As many stay, whatever the load: the autoscaler takes back what nobody needs."""
+        apps.patch_namespaced_deployment(DEPLOYMENT, NAMESPACE, {
+            "metadata": {"annotations": {"autoscaling.knative.dev/min-scale": replicas}}})
+
+    keep("2")
     apps.patch_namespaced_deployment_scale(DEPLOYMENT, NAMESPACE, {"spec": {"replicas": 2}})
     assert apps.read_namespaced_deployment_scale(DEPLOYMENT, NAMESPACE).spec.replicas == 2
     wait_for("two ready pods", lambda: sum(
@@ -77,7 +83,8 @@ def test_scaling_by_hand_makes_pods_and_endpoints_that_a_watch_sees(up, kube):
     addresses = wait_for("two ready endpoints",
                          lambda: len(found := ready_endpoints()) == 2 and found, every=0.1)
     assert all(address.startswith("127.") for address in addresses)
-    assert ("ADDED", "Pod") in {(kind, pod.kind or "Pod") for kind, pod in seen["pods"]}
+    wait_for("the pods in their watch",
+             lambda: sum(kind == "ADDED" for kind, _ in seen["pods"]) == 2)
     wait_for("the scale in the deployments' watch", lambda: any(
         one.spec.replicas == 2 for _, one in seen["deployments"]))
     wait_for("the addresses in the slices' watch", lambda: any(
@@ -86,6 +93,7 @@ def test_scaling_by_hand_makes_pods_and_endpoints_that_a_watch_sees(up, kube):
     assert up.ask().status == 200
 
     # Nothing asks for them any more, so the autoscaler takes both away again.
+    keep(None)
     wait_for("the pods' end", lambda: core.list_namespaced_pod(NAMESPACE).items == [], seconds=90,
              every=0.2)
     assert apps.read_namespaced_deployment_scale(DEPLOYMENT, NAMESPACE).spec.replicas == 0

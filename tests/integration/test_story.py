@@ -51,7 +51,7 @@ def test_iris_tells_why_it_woke_what_that_cost_and_why_it_slept(start):
 def test_a_wake_of_an_app_that_exits_is_told_with_its_last_words(start):
     script = "echo 'out of memory: 3 GB wanted' >&2; exit 7"
     up = start(echo_service(command=("/bin/sh",), args=("-c", script), initial_scale="0",
-                            window="6s", timeout_seconds=3))
+                            window="6s", timeout_seconds=5))
     assert up.ask(timeout=60).status == 504
     wait_for("the failed wake", lambda: events(up, "echo", "wake_failed"))
     wait_for("the refusal", lambda: events(up, "echo", "refusals"))
@@ -61,12 +61,13 @@ def test_a_wake_of_an_app_that_exits_is_told_with_its_last_words(start):
     assert "\n    | out of memory: 3 GB wanted\n" in text
     assert_told(rf"  refused     within {LENGTH}: 1 request got 504: their timeoutSeconds was over$",
                 text)
-    assert len([one for one in events(up, "echo", "replica") if one["phase"] == "exited"]) >= 2
+    wait_for("a second exit", lambda: len(
+        [one for one in events(up, "echo", "replica") if one["phase"] == "exited"]) >= 2)
 
 
 def test_a_wake_of_an_app_that_is_never_ready_is_told(start):
     up = start(echo_service(args=("--never-listen",), initial_scale="0", window="6s",
-                            timeout_seconds=2))
+                            timeout_seconds=5))
     assert up.ask(timeout=60).status == 504
     wait_for("the failed wake", lambda: events(up, "echo", "wake_failed"))
     assert_told(rf"  no answer   a request waited {LENGTH} .*the app of \S+ has run for {LENGTH} and "
