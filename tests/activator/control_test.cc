@@ -4,6 +4,7 @@
 
 #include "activator/status.h"
 #include "common/wire/server.h"
+#include "tests/support/held_port.h"
 #include "tests/support/loopback.h"
 
 namespace pilotlight::activator {
@@ -72,7 +73,7 @@ class ControlTest : public ::testing::Test,
   void doors_changed(const Doors& doors) override { doors_.push_back(doors); }
 
   asio::ip::tcp::endpoint listen() {
-    const auto where = server_.listen({asio::ip::address_v4::loopback(), 0});
+    const auto where = server_.listen(port_.endpoint());
     return where ? *where : asio::ip::tcp::endpoint();
   }
 
@@ -160,6 +161,7 @@ class ControlTest : public ::testing::Test,
     return options;
   }();
   wire::Server server_{shard_.loop.get_executor(), shard_.clock, options_, *this};
+  test::HeldPort port_;
   asio::ip::tcp::endpoint where_ = listen();  // before the client, which needs it
   wire::Client client_{shard_.loop.get_executor(), shard_.clock, where_, hello_, control_, random_};
   wire::Peer* peer_ = nullptr;

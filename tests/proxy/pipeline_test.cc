@@ -2,6 +2,7 @@
 #include <optional>
 
 #include "tests/proxy/pipeline_fixture.h"
+#include "tests/support/held_port.h"
 
 namespace pilotlight::proxy {
 namespace {
@@ -266,12 +267,8 @@ TEST_F(PipelineTest, AProbeMarkedTheOldWayGoesToTheAppAndIsNoLoadButKeepsTheLimi
 
 TEST_F(PipelineTest, AnAppThatIsGoneIs502ForAClientAndNotReadyForAHop) {
   app_pool_.clear();
-  http::UpstreamPool::Params gone{.address = {}, .idle_limit = 1};
-  {
-    test::FakeServer server(shard_);
-    gone.address = server.address();
-  }
-  http::UpstreamPool pool(shard_.parts, gone);
+  const test::HeldPort nobody;
+  http::UpstreamPool pool(shard_.parts, {.address = nobody.endpoint(), .idle_limit = 1});
   Pipeline pipeline(parts(pool), params());
   Listener front(shard_.loop.get_executor(), shard_.clock,
                  [&](TcpStream stream) { shard_.scope.spawn(pipeline.serve(std::move(stream))); });

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/held_port.h"
 #include "tests/support/loopback.h"
 
 namespace pilotlight::proxy {
@@ -71,11 +72,9 @@ TEST_F(ProbeTest, TcpIsAConnect) {
   start(probe(ReadinessProbe::Kind::tcp));
   ASSERT_TRUE(ended());
   EXPECT_TRUE(found_->ok && found_->connected);
+  const test::HeldPort closed;
   ReadinessProbe nobody = probe(ReadinessProbe::Kind::tcp);
-  {
-    test::FakeServer gone(shard_);
-    nobody.address = gone.address();
-  }
+  nobody.address = closed.endpoint();
   start(nobody);
   ASSERT_TRUE(ended());
   EXPECT_FALSE(found_->ok || found_->connected);

@@ -5,6 +5,7 @@
 #include <boost/asio/write.hpp>
 #include <gtest/gtest.h>
 
+#include "tests/support/held_port.h"
 #include "tests/support/loopback.h"
 
 namespace pilotlight::http {
@@ -126,11 +127,9 @@ TEST_F(UpstreamPoolTest, WhoHasLeftAlreadyIsNotDialedFor) {
 }
 
 TEST_F(UpstreamPoolTest, ARefusedConnectIsKnownNotToHaveStarted) {
+  const test::HeldPort nobody;
   UpstreamPool::Params closed = params();
-  {
-    test::FakeServer gone(shard_);
-    closed.address = gone.address();
-  }
+  closed.address = nobody.endpoint();
   UpstreamPool pool(shard_.parts, closed);
   Interruption interruption;
   bool done = false;
