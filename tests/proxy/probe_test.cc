@@ -32,7 +32,7 @@ TEST(Redirects, AreFollowedOnTheSameHostOnly) {
   EXPECT_EQ(led_to("mailto:me"), "elsewhere");
 }
 
-/// Real sockets: one try against a server that the test plays.
+/// Real sockets under simulated time: one try against a server that the test plays.
 class ProbeTest : public ::testing::Test {
  protected:
   ReadinessProbe probe(ReadinessProbe::Kind kind) {
@@ -61,7 +61,7 @@ class ProbeTest : public ::testing::Test {
     return found_ && found_->ok;
   }
 
-  test::LoopbackShard shard_;
+  test::LoopbackShard shard_{test::LoopbackShard::Time::simulated};
   test::FakeServer app_{shard_};
   SocketProber prober_{shard_.parts};
   Interruption stop_;
@@ -127,6 +127,8 @@ TEST_F(ProbeTest, ACircleOfRedirectsIsAFailureAfterTen) {
 
 TEST_F(ProbeTest, OneThatHangsEndsAtItsDeadlineOrWhenItIsStopped) {
   start(probe(ReadinessProbe::Kind::http), 20ms);
+  ASSERT_TRUE(shard_.run_until([this] { return app_.requests() == 1; }));
+  shard_.sim.advance(20ms);
   ASSERT_TRUE(ended());
   EXPECT_TRUE(found_->connected);
   EXPECT_FALSE(found_->ok);
