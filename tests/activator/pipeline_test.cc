@@ -1,5 +1,6 @@
 // A request with a place: where it goes, and what comes back.
 #include "tests/activator/pipeline_fixture.h"
+#include "tests/support/held_port.h"
 
 namespace pilotlight::activator {
 namespace {
@@ -53,18 +54,14 @@ TEST_F(PipelineTest, AFullReplicaIsTriedAgainSoonAndTheClientNeverKnows) {
 }
 
 TEST_F(PipelineTest, ARefusedConnectionIsNotTheClientsProblem) {
-  tcp::endpoint nobody;
-  {
-    FakeServer gone(shard_);
-    nobody = gone.address();
-  }
+  const test::HeldPort nobody;
   wire::Endpoints frame;
   frame.server_epoch = 1;
   frame.generation = ++generation_;
   frame.complete = true;
   wire::Replica replica;
   replica.name = "gone";
-  replica.address = to_string(nobody);
+  replica.address = to_string(nobody.endpoint());
   frame.replicas.push_back(replica);
   revisions_.apply(iris_->id, frame);
   RawClient& c = client(kGet);

@@ -46,7 +46,7 @@ class ClocksTest : public SidecarFixture {
   }
 };
 
-TEST_F(ClocksTest, TheTotalEndsARequestThatWasNotAnswered) {
+TEST_F(ClocksTest, TheTotalEndsARequestThatWasNotAnsweredAndHangsUpOnTheApp) {
   start({60s, std::nullopt, std::nullopt});
   RawClient& c = client(kGet);
   ASSERT_TRUE(until([&] { return app_.requests() == 1; }));
@@ -55,6 +55,9 @@ TEST_F(ClocksTest, TheTotalEndsARequestThatWasNotAnswered) {
   pass(1ms);
   ASSERT_TRUE(until([&] { return c.got("\r\n\r\nrequest timeout"); }));
   EXPECT_TRUE(c.got("HTTP/1.1 504 "));
+  ASSERT_TRUE(until([this] { return app_[0].ended; }));
+  pass(100ms);
+  EXPECT_TRUE(until([this] { return pipeline_->in_flight() == 0; }));
 }
 
 TEST_F(ClocksTest, TheTotalBreaksOffAnAnswerThatStillStreams) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/held_port.h"
 #include "tests/support/loopback.h"
 
 namespace pilotlight::proxy {
@@ -31,7 +32,7 @@ TEST(Redirects, AreFollowedOnTheSameHostOnly) {
   EXPECT_EQ(led_to("mailto:me"), "elsewhere");
 }
 
-/// Real sockets: one try against a server that the test plays.
+/// Real sockets under simulated time: one try against a server that the test plays.
 class ProbeTest : public ::testing::Test {
  protected:
   ReadinessProbe probe(ReadinessProbe::Kind kind) {
@@ -60,7 +61,7 @@ class ProbeTest : public ::testing::Test {
     return found_ && found_->ok;
   }
 
-  test::LoopbackShard shard_;
+  test::LoopbackShard shard_{test::LoopbackShard::Time::simulated};
   test::FakeServer app_{shard_};
   SocketProber prober_{shard_.parts};
   Interruption stop_;
@@ -71,11 +72,9 @@ TEST_F(ProbeTest, TcpIsAConnect) {
   start(probe(ReadinessProbe::Kind::tcp));
   ASSERT_TRUE(ended());
   EXPECT_TRUE(found_->ok && found_->connected);
+  const test::HeldPort closed;
   ReadinessProbe nobody = probe(ReadinessProbe::Kind::tcp);
-  {
-    test::FakeServer gone(shard_);
-    nobody.address = gone.address();
-  }
+  nobody.address = closed.endpoint();
   start(nobody);
   ASSERT_TRUE(ended());
   EXPECT_FALSE(found_->ok || found_->connected);
@@ -128,6 +127,8 @@ TEST_F(ProbeTest, ACircleOfRedirectsIsAFailureAfterTen) {
 
 TEST_F(ProbeTest, OneThatHangsEndsAtItsDeadlineOrWhenItIsStopped) {
   start(probe(ReadinessProbe::Kind::http), 20ms);
+  ASSERT_TRUE(shard_.run_until([this] { return app_.requests() == 1; }));
+  shard_.sim.advance(20ms);
   ASSERT_TRUE(ended());
   EXPECT_TRUE(found_->connected);
   EXPECT_FALSE(found_->ok);

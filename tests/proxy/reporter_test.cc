@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "common/wire/server.h"
+#include "tests/support/held_port.h"
 #include "tests/support/loopback.h"
 
 namespace pilotlight::proxy {
@@ -23,8 +24,8 @@ class ReporterTest : public ::testing::Test,
     options_.epoch = 9;
     options_.report_period_ms = period_ms;
     start_server();
-    where_ = *server_->listen({asio::ip::address_v4::loopback(), 0});
-    reporter_.connect(shard_.loop.get_executor(), where_, random_);
+    EXPECT_TRUE(server_->listen(port_.endpoint()).has_value());
+    reporter_.connect(shard_.loop.get_executor(), port_.endpoint(), random_);
     shard_.scope.spawn(reporter_.client()->run());
     shard_.scope.spawn(reporter_.run());
   }
@@ -75,7 +76,7 @@ class ReporterTest : public ::testing::Test,
   DrainFence fence_{DrainFence::Params()};
   wire::ServerOptions options_;
   std::optional<wire::Server> server_;
-  tcp::endpoint where_;
+  test::HeldPort port_;
   std::vector<wire::Frame> frames_;
   Reporter reporter_{shard_.clock, {{"default", "iris-00001"}, "r1", "127.0.0.1:8012", "", 4},
                      meter_,       admission_,
@@ -148,7 +149,7 @@ TEST_F(ReporterTest, AnAutoscalerThatIsNewIsToldTheHistoryBeforeAnyReport) {
   frames_.clear();
   options_.epoch = 10;
   start_server();
-  ASSERT_TRUE(server_->listen(where_).has_value());
+  ASSERT_TRUE(server_->listen(port_.endpoint()).has_value());
   ASSERT_TRUE(shard_.run_until([&] { return count<wire::HistoryEnd>() == 1; }));
   const wire::History& history = first<wire::History>();
   ASSERT_FALSE(history.buckets.empty());

@@ -35,10 +35,11 @@ LoopbackShard::~LoopbackShard() {
 
 bool LoopbackShard::run_until(const std::function<bool()>& done) {
   const TimePoint latest = wall.now() + 10s;
+  const Duration pause = &clock == &sim ? 1ms : 50ms;  // `done` may be what moves simulated time
   loop.restart();
   while (!done()) {
     if (wall.now() > latest) return false;
-    loop.run_one_for(50ms);
+    loop.run_one_for(pause);
     if (loop.stopped()) loop.restart();
   }
   return true;
@@ -57,21 +58,25 @@ FakeServer::FakeServer(LoopbackShard& shard)
   const Result<> bound =
       listener_.bind(tcp::endpoint(asio::ip::address_v4::loopback(), 0), /*shared=*/false);
   if (!bound) throw std::runtime_error("cannot bind a loopback port: " + bound.error().message());
-  shard.scope.spawn(listener_.run());
+  shard.scope.spawn(listen());
 }
 
 FakeServer::~FakeServer() {
   listener_.close();
   ErrorCode ignored;
   for (auto& connection : connections_) connection->stream.close(ignored);
-  // The readers hold references to us: let them end.
+  // The tasks hold references to us: let them end.
   static_cast<void>(shard_.run_until([this] {
     for (auto& connection : connections_) {
       if (!connection->ended) return false;
     }
-    return true;
+    return !listening_;
   }));
-  shard_.run_for(1ms);
+}
+
+Task<> FakeServer::listen() {
+  co_await listener_.run();
+  listening_ = false;
 }
 
 Task<> FakeServer::serve(std::size_t index) {

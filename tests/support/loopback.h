@@ -25,6 +25,10 @@ class LoopbackShard {
   /// Runs the loop until `done` holds. @return false when it did not within 10 s.
   [[nodiscard]] bool run_until(const std::function<bool()>& done);
 
+  /// Runs everything that is ready: what was spawned, posted or has arrived is then waiting for
+  /// what comes next.
+  void settle() { sim.settle(); }
+
   /// Runs the loop for that long: only for "nothing happens", where nothing can be waited for.
   void run_for(Duration time);
 
@@ -71,9 +75,11 @@ class FakeServer {
   std::string automatic;
 
  private:
+  [[nodiscard]] Task<> listen();
   [[nodiscard]] Task<> serve(std::size_t index);
 
   LoopbackShard& shard_;
+  bool listening_ = true;
   Listener listener_;
   std::vector<std::unique_ptr<Connection>> connections_;
 };

@@ -7,6 +7,7 @@
 
 #include "common/control/client.h"
 #include "tests/common/control/loop_fixture.h"
+#include "tests/support/held_port.h"
 
 namespace pilotlight::control {
 namespace {
@@ -16,7 +17,7 @@ using namespace std::chrono_literals;
 class ServerTest : public test::LoopTest {
  protected:
   void SetUp() override {
-    const Result<Endpoint> bound = server_.listen(any_port());
+    const Result<Endpoint> bound = server_.listen(port_.endpoint());
     ASSERT_TRUE(bound.has_value());
     at_ = *bound;
   }
@@ -85,6 +86,7 @@ class ServerTest : public test::LoopTest {
     co_return answer;
   }
 
+  test::HeldPort port_;
   Endpoint at_;
   Request last_;
   bool waiting_ = false;

@@ -4,7 +4,9 @@
 
 #include <boost/asio/write.hpp>
 #include <gtest/gtest.h>
+#include <poll.h>
 
+#include "tests/support/held_port.h"
 #include "tests/support/loopback.h"
 
 namespace pilotlight::http {
@@ -29,6 +31,13 @@ class UpstreamPoolTest : public ::testing::Test {
     done_ = false;
     shard_.scope.spawn(take());
     ASSERT_TRUE(shard_.run_until([this] { return done_; }));
+    if (checkout_) descriptor_ = (*checkout_)->stream().native_handle();
+  }
+
+  /// Waits, without the loop, until what the server did has reached the connection taken last.
+  [[nodiscard]] bool arrived() const {
+    pollfd socket{descriptor_, POLLIN, 0};
+    return ::poll(&socket, 1, 10'000) == 1;
   }
 
   UpstreamPool::Params params() {
@@ -44,6 +53,7 @@ class UpstreamPoolTest : public ::testing::Test {
   std::optional<UpstreamPool::Checkout> checkout_;
   ErrorCode error_;
   bool done_ = false;
+  int descriptor_ = -1;
 };
 
 TEST_F(UpstreamPoolTest, AKeptConnectionIsUsedAgain) {
@@ -62,6 +72,7 @@ TEST_F(UpstreamPoolTest, AConnectionThatClosedWhileIdleIsNeverHandedOut) {
   checkout_->keep(shard_.clock.now());
   ASSERT_TRUE(shard_.run_until([this] { return server_.accepted() == 1; }));
   server_.close(0);
+  ASSERT_TRUE(arrived());
   take_now();
   ASSERT_TRUE(checkout_);
   EXPECT_FALSE(checkout_->reused());
@@ -80,7 +91,8 @@ TEST_F(UpstreamPoolTest, AConnectionThatClosedInUseIsNotKept) {
   take_now();
   ASSERT_TRUE(shard_.run_until([this] { return server_.accepted() == 1; }));
   server_.close(0);
-  shard_.run_for(20ms);
+  ASSERT_TRUE(arrived());
+  shard_.settle();
   checkout_->keep(shard_.clock.now());
   EXPECT_EQ(pool_.idle(), 0u);
 }
@@ -90,6 +102,7 @@ TEST_F(UpstreamPoolTest, BytesNobodyAskedForMakeAConnectionUnusable) {
   checkout_->keep(shard_.clock.now());
   ASSERT_TRUE(shard_.run_until([this] { return server_.accepted() == 1; }));
   server_.send(0, "HTTP/1.1 200 OK\r\n\r\n");
+  ASSERT_TRUE(arrived());
   take_now();
   EXPECT_FALSE(checkout_->reused());
 }
@@ -101,6 +114,7 @@ TEST_F(UpstreamPoolTest, AConnectionThatWasUsedAMomentAgoIsNotLookedAt) {
   (*checkout_)->head().framing = Framing::length;
   checkout_->keep(used);
   server_.send(0, "HTTP/1.1 200 OK\r\n\r\n");
+  ASSERT_TRUE(arrived());
   auto at_once = pool_.take_idle(used + 49us);
   ASSERT_TRUE(at_once);
   at_once->keep(used);
@@ -114,6 +128,7 @@ TEST_F(UpstreamPoolTest, AfterAnAnswerWithoutABodyItIsLookedAtAlways) {
   (*checkout_)->head().framing = Framing::none;  // as of HEAD, 204 and 304
   checkout_->keep(used);
   server_.send(0, "a body that should not be there");
+  ASSERT_TRUE(arrived());
   EXPECT_FALSE(pool_.take_idle(used));
 }
 
@@ -126,11 +141,9 @@ TEST_F(UpstreamPoolTest, WhoHasLeftAlreadyIsNotDialedFor) {
 }
 
 TEST_F(UpstreamPoolTest, ARefusedConnectIsKnownNotToHaveStarted) {
+  const test::HeldPort nobody;
   UpstreamPool::Params closed = params();
-  {
-    test::FakeServer gone(shard_);
-    closed.address = gone.address();
-  }
+  closed.address = nobody.endpoint();
   UpstreamPool pool(shard_.parts, closed);
   Interruption interruption;
   bool done = false;

@@ -187,8 +187,8 @@ TEST_F(WatcherTest, FailuresAreTriedAgainButNeverInAHotLoop) {
   serve([](const std::string&) { return ScriptedServer::answer(500, "{}"); });
   watch();
   pass(std::chrono::milliseconds(300));
-  EXPECT_GE(requests_.size(), 3u);
   EXPECT_LE(requests_.size(), 12u);  // 20 ms doubling, halved by jitter at most
+  run_until([this] { return requests_.size() >= 3; });
 }
 
 TEST(RetryAfter, IsSecondsAndOnlyForWhoMayAsk) {

@@ -35,7 +35,7 @@ class TlsFilesTest : public ::testing::Test {
   }
   void TearDown() override {
     if (files_) files_->stop();
-    shard_.run_for(1ms);
+    EXPECT_TRUE(shard_.run_until([this] { return shard_.scope.size() == others_; }));
     fs::remove_all(folder_);
   }
 
@@ -63,6 +63,7 @@ class TlsFilesTest : public ::testing::Test {
   }
 
   test::LoopbackShard shard_;
+  const std::size_t others_ = shard_.scope.size();  // tasks of the shard itself
   fs::path folder_;
   std::optional<TlsFiles> files_;
   const TlsContext* first_ = nullptr;

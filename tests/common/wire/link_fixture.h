@@ -17,6 +17,7 @@
 #include "common/net/tls_files.h"
 #include "common/wire/client.h"
 #include "common/wire/server.h"
+#include "tests/support/held_port.h"
 
 namespace pilotlight::wire {
 
@@ -95,7 +96,7 @@ class WireLink : public ::testing::TestWithParam<bool> {
     options.report_period_ms = 250;
     options.epoch = 42;
     server.emplace(loop.get_executor(), clock, options, desk);
-    where = *server->listen(tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+    where = *server->listen(port.endpoint());
   }
 
   ~WireLink() override {
@@ -149,8 +150,9 @@ class WireLink : public ::testing::TestWithParam<bool> {
   CredentialSources trusted;
   std::deque<Owner> owners;  // outlive the clients
   Desk desk;
+  test::HeldPort port;
   std::optional<Server> server;
-  tcp::endpoint where;
+  tcp::endpoint where;  // of the server at first
   std::vector<std::unique_ptr<Client>> clients;
 };
 

@@ -6,12 +6,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// A gate that the test opens.
+/// A gate that the test opens, or its deadline, unless it is `patient`.
 struct Turnstile final : Gate {
   explicit Turnstile(Clock& clock) : opened(clock) {}
   Task<std::optional<Objection>> check(const Hello& hello, TimePoint deadline) override {
     asked.push_back(hello);
-    const bool came = co_await opened.wait(deadline);
+    const bool came = co_await opened.wait(patient ? TimePoint::max() : deadline);
     if (came) co_return objection;
     Objection late;
     late.text = "too late";
@@ -19,6 +19,7 @@ struct Turnstile final : Gate {
   }
   Event opened;
   std::optional<Objection> objection;
+  bool patient = false;
   std::vector<Hello> asked;
 };
 
@@ -30,7 +31,7 @@ class WireGate : public WireLink {
     ServerOptions options = serving();
     options.gate = &gate;
     server.emplace(loop.get_executor(), clock, options, desk);
-    where = *server->listen(tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+    EXPECT_TRUE(server->listen(where).has_value());
   }
 
   Turnstile gate{clock};
@@ -72,14 +73,13 @@ TEST_P(WireGate, ADecisionThatDoesNotComeRefusesBeforeTheClientsPatienceEnds) {
 }
 
 TEST_P(WireGate, StoppingDoesNotWaitForADecision) {
+  gate.patient = true;
   Owner& owner = owners.emplace_back();
   connect(hello(Role::sidecar, "r1", 7), owner);
   ASSERT_TRUE(run_until([this] { return gate.asked.size() == 1; }));
-  const TimePoint begun = clock.now();
   clients.back()->close();
   scope.spawn(server->stop());
   ASSERT_TRUE(run_until([this] { return scope.size() == 0; }));
-  EXPECT_LT(clock.now() - begun, 1s);
 }
 
 TEST_P(WireGate, WhoWasWelcomedCanBeTurnedOut) {

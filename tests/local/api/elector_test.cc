@@ -8,6 +8,7 @@
 
 #include "local/api/server.h"
 #include "tests/common/control/loop_fixture.h"
+#include "tests/support/held_port.h"
 
 namespace pilotlight::local {
 namespace {
@@ -49,7 +50,7 @@ class ElectorTest : public pilotlight::test::LoopTest {
   void SetUp() override {
     token_file_ = ::testing::TempDir() + "pilotlight-token-" + std::to_string(random_seed());
     std::ofstream(token_file_) << "secret\n";
-    start(any_port());
+    start();
   }
   void TearDown() override {
     a_->elector.close();
@@ -59,17 +60,16 @@ class ElectorTest : public pilotlight::test::LoopTest {
     std::remove(token_file_.c_str());
   }
 
-  void start(const control::Endpoint& where) {
+  void start() {
     ApiServer::Options options;
     options.token = "secret";
     server_ = std::make_unique<ApiServer>(executor(), clock_, store_, std::move(options));
-    const auto bound = server_->listen(where);
+    const auto bound = server_->listen(port_.endpoint());
     ASSERT_TRUE(bound.has_value()) << bound.error().message();
-    at_ = *bound;
   }
   kube::Access access() const {
     kube::Access access;
-    access.endpoint = at_;
+    access.endpoint = port_.endpoint();
     access.token_file = token_file_;
     return access;
   }
@@ -81,11 +81,11 @@ class ElectorTest : public pilotlight::test::LoopTest {
     run_until([this] { return b_->leader == "a"; });
   }
 
+  pilotlight::test::HeldPort port_;
   std::string token_file_;
   std::mt19937_64 random_{7};
   ApiStore store_{1, 1000};
   std::unique_ptr<ApiServer> server_;
-  control::Endpoint at_;
   std::unique_ptr<Candidate> a_;
   std::unique_ptr<Candidate> b_;
 };
@@ -119,7 +119,7 @@ TEST_F(ElectorTest, ALeaderWithoutItsApiServerStopsLeadingAndLeadsAgain) {
   server_.reset();
   run_until([this] { return !a_->elector.leading(); });
   EXPECT_EQ(a_->losses, 1);
-  start(at_);
+  start();
   run_until([this] { return a_->elector.leading(); });
   EXPECT_EQ(a_->elections, 2);
 }

@@ -10,6 +10,7 @@
 #include "local/api/server.h"
 #include "tests/common/control/loop_fixture.h"
 #include "tests/local/api/objects.h"
+#include "tests/support/held_port.h"
 
 namespace pilotlight::local {
 namespace {
@@ -35,7 +36,7 @@ class KubeTest : public pilotlight::test::LoopTest {
   void SetUp() override {
     token_file_ = ::testing::TempDir() + "pilotlight-token-" + std::to_string(random_seed());
     write_token("secret");
-    start(any_port());
+    start();
     client_ = std::make_unique<kube::Client>(executor(), clock_, access());
   }
   void TearDown() override {
@@ -47,19 +48,18 @@ class KubeTest : public pilotlight::test::LoopTest {
 
   kube::Access access() const {
     kube::Access access;
-    access.endpoint = at_;
+    access.endpoint = port_.endpoint();
     access.token_file = token_file_;
     return access;
   }
   void write_token(const char* token) const { std::ofstream(token_file_) << token << "\n"; }
 
-  void start(const control::Endpoint& where, std::string token = "secret") {
+  void start(std::string token = "secret") {
     ApiServer::Options options;
     options.token = std::move(token);
     server_ = std::make_unique<ApiServer>(executor(), clock_, *store_, std::move(options));
-    const auto bound = server_->listen(where);
+    const auto bound = server_->listen(port_.endpoint());
     ASSERT_TRUE(bound.has_value()) << bound.error().message();
-    at_ = *bound;
   }
   void stop() {
     run(server_->stop());
@@ -82,11 +82,11 @@ class KubeTest : public pilotlight::test::LoopTest {
     ASSERT_TRUE(store_->create(kDeployments, test::deployment(name)).has_value());
   }
 
+  pilotlight::test::HeldPort port_;
   std::string token_file_;
   std::mt19937_64 random_{7};
   std::unique_ptr<ApiStore> store_ = std::make_unique<ApiStore>(1, 1000);
   std::unique_ptr<ApiServer> server_;
-  control::Endpoint at_;
   std::unique_ptr<kube::Client> client_;
   std::vector<std::unique_ptr<kube::Watcher>> watchers_;
 };
@@ -121,7 +121,7 @@ TEST_F(KubeTest, ClientReadsAndWrites) {
 TEST_F(KubeTest, RenewedTokenIsReadAgain) {
   ASSERT_TRUE(run(client_->list(kDeployments, "", kube::Selector(), soon())).has_value());
   stop();
-  start(at_, "renewed");
+  start("renewed");
   EXPECT_EQ(run(client_->list(kDeployments, "", kube::Selector(), soon())).error(),
             make_error_code(FlowError::unauthorized));
   write_token("renewed");
@@ -146,7 +146,7 @@ TEST_F(KubeTest, WatcherResumesAfterADisconnectWithoutTellingAnythingTwice) {
   wait_for(heard, {"applied iris", "synced"});
   stop();
   create("echo");
-  start(at_);
+  start();
   wait_for(heard, {"applied iris", "synced", "applied echo"});
 }
 
@@ -161,7 +161,7 @@ TEST_F(KubeTest, WatcherThatIsTooOldHearsTheDifferences) {
   for (int i = 0; i < 1001; ++i) {
     ASSERT_TRUE(store_->scale("default", "iris", i % 2).has_value());
   }
-  start(at_);
+  start();
   wait_for(heard,
            {"applied echo", "applied iris", "synced", "applied iris", "removed echo", "synced"});
 }
@@ -175,7 +175,7 @@ TEST_F(KubeTest, WatcherSurvivesAServerWithAnotherHistory) {
   store_ = std::make_unique<ApiStore>(2, 500'000);
   create("iris");
   create("other");
-  start(at_);
+  start();
   wait_for(heard,
            {"applied iris", "synced", "removed iris", "applied iris", "applied other", "synced"});
 }
@@ -198,7 +198,7 @@ TEST_F(KubeTest, WatcherStartedBeforeTheServerFindsIt) {
   const auto refused = run(client_->list(kDeployments, "", kube::Selector(), soon()));
   EXPECT_FALSE(refused.has_value());
   create("iris");
-  start(at_);
+  start();
   wait_for(heard, {"applied iris", "synced"});
 }
 
