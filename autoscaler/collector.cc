@@ -151,18 +151,21 @@ bool Collector::advance(TimePoint now, bool known) {
   if (now_us < std::max(due_us, look_again_us_)) return false;
   forget(now);
   std::int64_t horizon_us = now_us;
+  const Source* awaited = nullptr;
   for (const auto& [id, source] : sources_) {
     if (!source.connected) continue;
     const std::int64_t silent_us = source.rests ? now_us - rest_us_ : source.covered_us;
     const std::int64_t heard_us = std::max(source.covered_us, silent_us);
-    if (heard_us >= horizon_us) continue;
-    horizon_us = heard_us;
-    slowest_ = &source;
+    horizon_us = std::min(horizon_us, heard_us);
+    // All are needed; whoever has reported last is likely to be the last to report again.
+    if (heard_us >= due_us || (awaited && source.covered_us <= awaited->covered_us)) continue;
+    awaited = &source;
   }
   horizon_us = std::max(horizon_us, now_us - kLatestUs);
   const TimeWindow::Second newest = floor_second(horizon_us) - 1;
-  if (newest <= closed_) {  // the slowest has not gone on, and has some time left
-    look_again_us_ = due_us + (slowest_->rests ? rest_us_ : kLatestUs);
+  if (newest <= closed_) {
+    awaited_ = awaited;
+    look_again_us_ = due_us + (awaited->rests ? rest_us_ : kLatestUs);
     return false;
   }
   if (newest - closed_ > kLongestWindow) {  // the loop stood still: nothing of before is left
@@ -178,7 +181,7 @@ bool Collector::advance(TimePoint now, bool known) {
 
 /// The source has gone on.
 void Collector::heard_of(const Source& source) noexcept {
-  if (slowest_ == &source) look_again_us_ = 0;
+  if (awaited_ == &source) look_again_us_ = 0;
 }
 
 void Collector::close(TimeWindow::Second second) {

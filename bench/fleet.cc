@@ -207,6 +207,9 @@ void Fleet::answer(Party& party, const wire::Frame& frame) {
   } else if (std::holds_alternative<wire::Welcome>(frame) && !party.welcomed) {
     party.welcomed = true;
     ++welcomed_;
+    wire::HistoryEnd nothing_before;
+    nothing_before.epoch = party.hello.epoch;
+    say(party, nothing_before);
     if (party.hello.role != wire::Role::sidecar) return;
     wire::Ready ready;
     ready.epoch = party.hello.epoch;
