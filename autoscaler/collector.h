@@ -164,8 +164,8 @@ class Collector {
   TimeWindow::Second closed_;                 // the newest second that is in the windows
   std::optional<TimeWindow::Second> marked_;  // a loaded source was first heard of in it
   std::int64_t rest_us_ = 300'000;            // a report period, and its way
-  const Source* awaited_ = nullptr;           // one that the next second waits for
-  std::int64_t look_again_us_ = 0;            // unless it goes on before
+  const Source* awaited_ = nullptr;           // the next second waits for it; only compared
+  std::int64_t look_again_us_ = 0;            // no second closes before, unless it is heard of
   std::int64_t zeros_ = 0;                    // how many seconds without load in a row
   bool awaiting_ = false;
   OnSecond on_second_;

@@ -6,13 +6,15 @@
 namespace pilotlight::autoscaler {
 namespace {
 
-double average(const Recording& recording, std::int64_t length, Averaging averaging,
-               TimeWindow::Second until) {
+/// Over `length` seconds, as the turn of this number could see it.
+double average(const Recording& recording, std::int64_t length, std::size_t number) {
+  const Averaging averaging = recording.turns[number].averaging;
+  const TimeWindow::Second until = recording.turns[number].closed;
   TimeWindow window(length, averaging);
   std::int64_t zeros = 0;
   for (const auto& [second, told] : recording.seconds) {  // as Collector closes them
     if (second > until) break;
-    const double demand = told.demand;
+    const double demand = told.seen_by(number);
     zeros = demand > 0 ? 0 : zeros + 1;
     if (zeros >= length) window = TimeWindow(length, averaging);
     if (demand > 0 || window.last()) window.record(second, demand);
@@ -31,13 +33,22 @@ bool is_near(const std::vector<std::int32_t>& counts, std::size_t at, std::int32
 
 }  // namespace
 
+double Recording::Told::seen_by(std::size_t turn) const {
+  double sum = demand;
+  for (const Late& each : late) {
+    if (each.turns <= turn) sum += each.demand;
+  }
+  return sum;
+}
+
 AsOne take_as_one(const Recording& recording) {
   AsOne out;
   std::set<std::uint64_t> epochs;
   std::vector<std::int32_t> recorded;
   DeciderState state;
   bool begun = false;
-  for (const RecordedTurn& turn : recording.turns) {
+  for (std::size_t number = 0; number < recording.turns.size(); ++number) {
+    const RecordedTurn& turn = recording.turns[number];
     const LoggedDecision& logged = turn.logged;
     epochs.insert(turn.epoch);
     recorded.push_back(logged.desired());
@@ -54,8 +65,8 @@ AsOne take_as_one(const Recording& recording) {
       Signal& metric = seen.signals.front();
       const std::int64_t stable =
           std::chrono::duration_cast<std::chrono::seconds>(logged.policy.stable_window).count();
-      metric.stable = average(recording, stable, turn.averaging, turn.closed);
-      metric.panic = average(recording, turn.panic_seconds, turn.averaging, turn.closed);
+      metric.stable = average(recording, stable, number);
+      metric.panic = average(recording, turn.panic_seconds, number);
     }
     const Decision decision = decide(seen, logged.policy, state, logged.at);
     out.wanted.push_back(decision.desired.value_or(logged.from()));

@@ -32,11 +32,20 @@ struct RecordedTurn {
 
 /// What is in a recording of one revision.
 struct Recording {
+  /// Demand of a second that was closed already.
+  struct Late {
+    double demand = 0;
+    std::size_t turns = 0;  ///< Those that had been taken before it came.
+  };
   struct Told {
     double demand = 0;
     std::uint64_t epoch = 0;  ///< Of the process that told it first.
+    std::vector<Late> late;
+
+    /// As the turn of this number could see it.
+    [[nodiscard]] double seen_by(std::size_t turn) const;
   };
-  std::map<TimeWindow::Second, Told> seconds;  ///< As first told, with what came late.
+  std::map<TimeWindow::Second, Told> seconds;  ///< As first told.
   std::vector<RecordedTurn> turns;
   double largest_difference = 0;  ///< Between what two processes had of the same second.
 };

@@ -26,7 +26,10 @@ void read_second(const json& line, Recording& recording) {
       recording.seconds.emplace(line.value("second", std::int64_t{0}), told);
   if (added) return;
   if (line.value("late", false)) {
-    if (place->second.epoch == told.epoch) place->second.demand += told.demand;
+    if (place->second.epoch != told.epoch) return;
+    Recording::Late& late = place->second.late.emplace_back();
+    late.demand = told.demand;
+    late.turns = recording.turns.size();
     return;
   }
   const double difference = std::abs(place->second.demand - told.demand);

@@ -3,6 +3,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <map>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -32,18 +33,17 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   return out;
 }
 
-/// Ours, and what the plugin gets beside it; a name that stands twice is the plugin's.
+/// Ours, and what the plugin gets beside it, which comes last.
 std::vector<std::string> environment_of(const config::CredentialPlugin& plugin) {
-  std::vector<std::string> out;
-  for (const auto& [name, value] : plugin.environment) out.push_back(name + "=" + value);
-  const std::size_t own = out.size();
+  std::map<std::string, std::string> all;
   for (char** entry = environ; *entry != nullptr; ++entry) {
-    const std::string_view text = *entry;
-    const std::string_view name = text.substr(0, text.find('=') + 1);
-    bool twice = false;
-    for (std::size_t i = 0; i < own; ++i) twice = twice || out[i].starts_with(name);
-    if (!twice) out.emplace_back(text);
+    const std::string text = *entry;
+    const std::size_t equals = text.find('=');
+    if (equals != std::string::npos) all[text.substr(0, equals)] = text.substr(equals + 1);
   }
+  for (const auto& [name, value] : plugin.environment) all[name] = value;
+  std::vector<std::string> out;
+  for (const auto& [name, value] : all) out.push_back(name + "=" + value);
   return out;
 }
 
@@ -80,44 +80,69 @@ std::string how_it_ended(int status) {
   return "exit " + std::to_string(WEXITSTATUS(status));
 }
 
+/// What has come of a program by the time it was waited for.
+struct Seen {
+  std::string written;
+  bool closed = false;  // its output
+  bool full = false;    // there is more than is taken
+  bool ended = false;   // the process, which is not the same
+};
+
+/// Waits until it has said and done all, or too much, or for too long. Both descriptors are closed.
+Seen watch(int output, int process, Duration patience) {
+  asio::io_context loop(1);
+  asio::readable_pipe from(loop, output);
+  asio::posix::stream_descriptor end(loop, process);
+  Seen seen;
+  end.async_wait(asio::posix::stream_descriptor::wait_read,
+                 [&seen](const ErrorCode& ec) { seen.ended = !ec; });
+  asio::async_read(from, asio::dynamic_buffer(seen.written, kMost),
+                   [&seen, &loop](const ErrorCode& ec, std::size_t /*n*/) {
+                     seen.closed = ec == asio::error::eof;
+                     seen.full = !ec;
+                     if (seen.full) loop.stop();
+                   });
+  loop.run_for(patience);
+  from.close();
+  end.close();
+  loop.restart();
+  loop.run();  // what still waits is cancelled
+  return seen;
+}
+
 }  // namespace
 
 PluginAnswer run_plugin(const config::CredentialPlugin& plugin, Duration patience) {
   std::array<int, 2> ends{};
   if (pipe2(ends.data(), O_CLOEXEC) != 0) return nothing(std::strerror(errno));
-  asio::io_context loop(1);
-  asio::readable_pipe output(loop, ends[0]);
   pid_t pid = 0;
-  const int error = spawn(plugin, ends[1], pid);
+  int error = spawn(plugin, ends[1], pid);
   close(ends[1]);
-  if (error != 0) return nothing("cannot be run: " + std::string(std::strerror(error)));
-
-  // Its end, which is not that of its output.
-  asio::posix::stream_descriptor process(loop, static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
-  bool ended = false;
-  process.async_wait(asio::posix::stream_descriptor::wait_read,
-                     [&ended](const ErrorCode& ec) { ended = !ec; });
-  std::string written;
-  ErrorCode read;
-  asio::async_read(output, asio::dynamic_buffer(written, kMost),
-                   [&read](const ErrorCode& ec, std::size_t /*n*/) { read = ec; });
-  loop.run_for(patience);
-  const bool late = !loop.stopped();
-  if (!ended) kill(pid, SIGKILL);
-  output.close();
-  process.close();
-  loop.restart();
-  loop.run();  // what was still waiting
-
+  if (error != 0) {
+    close(ends[0]);
+    const std::string hint = plugin.install_hint.empty() ? "" : "\n" + plugin.install_hint;
+    return nothing("cannot be run: " + std::string(std::strerror(error)) + hint);
+  }
+  Seen seen;
+  const int process = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
+  if (process >= 0) {
+    seen = watch(ends[0], process, patience);
+  } else {
+    error = errno;
+    close(ends[0]);
+  }
+  if (!seen.ended) kill(pid, SIGKILL);
   int status = 0;
   waitpid(pid, &status, 0);
-  if (late) {
+
+  if (error != 0) return nothing("cannot be waited for: " + std::string(std::strerror(error)));
+  if (seen.full) return nothing("has written more than 1 MiB");
+  if (!seen.ended || !seen.closed) {
     return nothing(fmt::format("has not ended after {} s",
                                std::chrono::duration_cast<std::chrono::seconds>(patience).count()));
   }
   if (status != 0) return nothing(how_it_ended(status));
-  if (!read) return nothing("has written more than 1 MiB");
-  return written;
+  return std::move(seen.written);
 }
 
 }  // namespace pilotlight::cli

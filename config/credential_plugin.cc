@@ -1,5 +1,7 @@
 #include "config/credential_plugin.h"
 
+#include <algorithm>
+
 namespace pilotlight::config {
 namespace {
 
@@ -81,6 +83,9 @@ Credential read_credential(const std::string& text, const CredentialPlugin& plug
   out.token = status.text("token").value_or("");
   out.certificate = status.text("clientCertificateData").value_or("");
   out.key = status.text("clientKeyData").value_or("");
+  const bool odd = std::any_of(out.token.begin(), out.token.end(),
+                               [](unsigned char c) { return c < 0x20 || c == 0x7F; });
+  if (odd) inner.wrong("status.token", "a control character in it", "one line of text");
   if (out.certificate.empty() != out.key.empty()) {
     inner.wrong("status", "one of clientCertificateData and clientKeyData", "both or neither");
   } else if (out.token.empty() && out.certificate.empty()) {

@@ -17,10 +17,10 @@ struct CredentialPlugin {
   std::string api_version;
   std::string command;  ///< With a slash: a path. Without: looked for in PATH.
   std::vector<std::string> arguments;
-  /// Beside those of this process; KUBERNETES_EXEC_INFO is one of them.
+  /// Beside those of this process; of two of one name the last counts. KUBERNETES_EXEC_INFO is one.
   std::vector<std::pair<std::string, std::string>> environment;
   bool interactive = false;  ///< It may ask the person at the terminal.
-  std::string install_hint;  ///< Shown when it cannot be run.
+  std::string install_hint;  ///< Shown when it is not there.
 };
 
 /// What a plugin has written to its standard output, or the one problem why there is nothing.

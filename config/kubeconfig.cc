@@ -186,28 +186,23 @@ class Reader {
     if (trust_.certificate.empty() != trust_.key.empty()) {
       report_.wrong(where_, "one of client-certificate and client-key", "both or neither");
     }
-    if (plugins_ != nullptr && user.has("exec") && report_.problems().empty()) fetch(user);
+    const bool has_none =
+        access_.token.empty() && access_.token_file.empty() && trust_.certificate.empty();
+    const bool may_fetch = plugins_ != nullptr && user.has("exec");
+    if (may_fetch && has_none && report_.problems().empty()) fetch(user);
     // A certificate of ours would be lost with TLS made anew from the roots alone.
     if (!trust_.certificate.empty()) access_.ca_file.clear();
   }
 
-  /// What the user's program says takes the place of what stands beside it.
   void fetch(ObjectReader& user) {
     const std::string at = user.path_of("exec");
     const CredentialPlugin plugin =
         read_plugin(user.object("exec"), folder_of(path_), told_, plugins_->terminal);
     if (!report_.problems().empty()) return;
     const auto answer = plugins_->run(plugin);
-    if (!answer) {
-      const std::string hint = plugin.install_hint.empty() ? "" : "\n" + plugin.install_hint;
-      return report_.say(at, plugin.command + ": " + answer.error().front() + hint);
-    }
+    if (!answer) return report_.say(at, plugin.command + ": " + answer.error().front());
     Credential got = read_credential(*answer, plugin, at, report_);
-    if (!got.token.empty()) {
-      access_.token = std::move(got.token);
-      access_.token_file.clear();
-    }
-    if (got.certificate.empty()) return;
+    access_.token = std::move(got.token);
     trust_.certificate = std::move(got.certificate);
     trust_.key = std::move(got.key);
   }

@@ -12,7 +12,8 @@ namespace pilotlight::config {
 /// current-context when that is "". Files it names are relative to its own folder.
 ///
 /// A user may have a token, a file with one, a client certificate with its key, or, where there are
-/// `plugins`, a program that fetches one of these (exec): it is run once, here. What is refused by
+/// `plugins`, a program that fetches one of these (exec): it is run once, here, when there is none
+/// of the others. What is refused by
 /// name rather than ignored: that program where there are none, auth-provider, passwords,
 /// impersonation, proxies, and servers whose certificate is not to be checked. Problems name the
 /// file and the path in it.

@@ -140,9 +140,11 @@ TEST_F(RecordingTest, ASecondThatTwoProcessesSawDifferentlyIsTold) {
 TEST_F(RecordingTest, WhatCameLateBelongsToTheSecondOfTheProcessThatToldIt) {
   text << second_line(kKey, epoch_at(5), 5, 1.5, true) << "\n"
        << second_line(kKey, 9, 5, 7, true) << "\n";
-  std::istringstream in(text.str());
+  std::istringstream in(turn_line(kKey, "iris", turns[0]) + "\n" + text.str());
   const auto read = read_recording(in, "x");
-  EXPECT_EQ(read->at(kName).seconds.at(5).demand, 4.5);
+  const Recording::Told& second = read->at(kName).seconds.at(5);
+  EXPECT_EQ(second.seen_by(0), 3) << "it came after that turn";
+  EXPECT_EQ(second.seen_by(1), 4.5);
   EXPECT_EQ(read->at(kName).largest_difference, 0);
 }
 

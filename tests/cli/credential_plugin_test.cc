@@ -12,7 +12,7 @@ config::CredentialPlugin shell(const std::string& script) {
   config::CredentialPlugin plugin;
   plugin.command = "sh";
   plugin.arguments = {"-c", script, "sh", "an argument"};
-  plugin.environment = {{"TOKEN", "from its environment"}, {"HOME", "/nowhere"}};
+  plugin.environment = {{"TOKEN", "x"}, {"HOME", "/nowhere"}, {"TOKEN", "its environment"}};
   return plugin;
 }
 
@@ -24,7 +24,7 @@ std::string error_of(const config::CredentialPlugin& plugin, Duration patience =
 TEST(CredentialPlugin, WhatItWritesIsItsAnswer) {
   const auto answer = run_plugin(shell("echo \"$1, $TOKEN, $HOME, ${PATH:+a path}\""));
   ASSERT_TRUE(answer.has_value()) << answer.error().front();
-  EXPECT_EQ(*answer, "an argument, from its environment, /nowhere, a path\n");
+  EXPECT_EQ(*answer, "an argument, its environment, /nowhere, a path\n");
 }
 
 TEST(CredentialPlugin, NobodyIsAskedWithoutATerminal) {
@@ -45,7 +45,8 @@ TEST(CredentialPlugin, FailuresSayWhy) {
   EXPECT_EQ(error_of(shell("kill -TERM $$")), "killed by signal 15");
   config::CredentialPlugin missing;
   missing.command = "no-such-program";
-  EXPECT_EQ(error_of(missing), "cannot be run: No such file or directory");
+  missing.install_hint = "It is in the package x.";
+  EXPECT_EQ(error_of(missing), "cannot be run: No such file or directory\nIt is in the package x.");
   EXPECT_EQ(error_of(shell("sleep 600"), 200ms), "has not ended after 0 s");
   // Its output has ended, it has not.
   EXPECT_EQ(error_of(shell("exec >&-; exec sleep 600"), 200ms), "has not ended after 0 s");

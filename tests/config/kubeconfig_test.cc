@@ -122,7 +122,7 @@ class PluginTest : public KubeconfigTest {
     return read(
         "server: 'https://k:1', certificate-authority: ca.crt, extensions: [{name: "
         "client.authentication.k8s.io/exec, extension: {pool: blue}}]",
-        "token: old, exec: {" + exec + "}", "", &plugins_);
+        beside_ + "exec: {" + exec + "}", "", &plugins_);
   }
   [[nodiscard]] std::string problem_of(const std::string& exec) {
     const auto got = fetch(exec);
@@ -137,6 +137,7 @@ class PluginTest : public KubeconfigTest {
   }
 
   Plugins plugins_;
+  std::string beside_;  // of the user
   std::optional<CredentialPlugin> asked_;
   PluginAnswer answer_ = credential(R"("token":"fresh")");
   const std::string exec_ = "apiVersion: client.authentication.k8s.io/v1, command: aws";
@@ -147,7 +148,7 @@ TEST_F(PluginTest, ATokenIsFetched) {
                             ", args: [eks, get-token], env: [{name: AWS_PROFILE, value: me}], "
                             "interactiveMode: IfAvailable");
   ASSERT_TRUE(access.has_value()) << access.error().front();
-  EXPECT_EQ(access->token, "fresh") << "not the one that stands beside it";
+  EXPECT_EQ(access->token, "fresh");
   EXPECT_EQ(asked_->command, "aws") << "looked for in PATH";
   EXPECT_EQ(asked_->arguments, (std::vector<std::string>{"eks", "get-token"}));
   EXPECT_EQ(asked_->environment.front(), std::pair(std::string("AWS_PROFILE"), std::string("me")));
@@ -158,6 +159,15 @@ TEST_F(PluginTest, ATokenIsFetched) {
   EXPECT_FALSE(info()["spec"].contains("cluster"));
   ASSERT_TRUE(fetch("apiVersion: client.authentication.k8s.io/v1, command: bin/fetch").has_value());
   EXPECT_EQ(asked_->command, folder_ + "/bin/fetch");
+}
+
+TEST_F(PluginTest, WhatStandsThereAlreadyIsTaken) {
+  for (const char* there :
+       {"token: old, ", "tokenFile: token, ", "client-certificate: me.crt, client-key: me.key, "}) {
+    beside_ = there;
+    EXPECT_TRUE(fetch(exec_).has_value()) << there;
+    EXPECT_FALSE(asked_.has_value()) << there;
+  }
 }
 
 TEST_F(PluginTest, ACertificateIsFetched) {
@@ -213,12 +223,14 @@ TEST_F(PluginTest, WhatIsWrongIsNamed) {
   expect(problem_of(exec_), "got neither a token nor a certificate");
   answer_ = credential(R"("clientKeyData":"x")");
   expect(problem_of(exec_), "expected both or neither");
+  answer_ = credential(R"("token":"a\nX-Other: b")");
+  expect(problem_of(exec_), "status.token: got a control character");
   answer_ = credential(R"("token":1)");
   expect(problem_of(exec_), "status.token: got 1");
   answer_ = std::string(R"({"apiVersion":"client.authentication.k8s.io/v1beta1"})");
   expect(problem_of(exec_), "apiVersion: got \"client.authentication.k8s.io/v1beta1\"");
   answer_ = Problems(1, "exit 3");
-  expect(problem_of(exec_ + ", installHint: get it"), "aws: exit 3\nget it");
+  expect(problem_of(exec_), "aws: exit 3");
 }
 
 TEST_F(KubeconfigTest, TheFlagsComeBeforeTheCluster) {

@@ -93,7 +93,8 @@ class Program:
 
 
 class Kept(Program):
-    """An autoscaler that is started again, as by a kubelet, when it has ended without its lease."""
+    """An autoscaler that is started again, as by a kubelet, when it has ended without its lease;
+    a few times: one that cannot keep it is broken."""
 
     def __init__(self, *arguments, **options):
         super().__init__(*arguments, **options)
@@ -107,7 +108,7 @@ class Kept(Program):
             self.process.wait()
             starts += 1
             with self.lock:
-                if self.stopping or self.leases_lost() < starts:
+                if self.stopping or self.leases_lost() < starts or starts > 3:
                     return
                 self.start()
 
