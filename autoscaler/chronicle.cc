@@ -216,10 +216,12 @@ void Chronicle::creation_refused(const wire::RevisionKey& revision, const std::s
   write(revision, entry->second, "refused", {{"reason", why}}, now);
 }
 
-void Chronicle::refused(const wire::RevisionKey& revision, const SourceId& source,
+bool Chronicle::refused(const wire::RevisionKey& revision, const SourceId& source,
                         const RefusalCounts& counted, TimePoint now) {
   const auto entry = entries_.find(revision);
-  if (entry != entries_.end()) entry->second.refusals.report(source, counted, now);
+  if (entry == entries_.end()) return false;
+  entry->second.refusals.report(source, counted, now);
+  return entry->second.refusals.open();
 }
 
 void Chronicle::lost(const wire::RevisionKey& revision, const SourceId& source) {
@@ -234,12 +236,13 @@ void Chronicle::finish_cold_start(Entries::iterator owner, TimePoint now) {
   }
 }
 
-void Chronicle::advance(const wire::RevisionKey& revision, TimePoint now) {
+bool Chronicle::advance(const wire::RevisionKey& revision, TimePoint now) {
   const auto entry = entries_.find(revision);
-  if (entry == entries_.end()) return;
+  if (entry == entries_.end()) return false;
   finish_cold_start(entry, now);
   const auto summary = entry->second.refusals.take(now);
   if (summary) write(revision, entry->second, "refusals", refusal_fields(*summary), now);
+  return entry->second.refusals.open();
 }
 
 const ColdStarts* Chronicle::cold_starts(const wire::RevisionKey& revision) const {

@@ -58,12 +58,14 @@ class Chronicle {
   void replica_not_ready(const wire::RevisionKey& revision, const ReplicaRecord& replica,
                          std::string_view reason, TimePoint now);
   void woken(const wire::RevisionKey& revision, const wire::Woken& frame, TimePoint now);
-  void refused(const wire::RevisionKey& revision, const SourceId& source,
+  /// @return whether there are refusals that advance() has not told yet.
+  bool refused(const wire::RevisionKey& revision, const SourceId& source,
                const RefusalCounts& counted, TimePoint now);
   void lost(const wire::RevisionKey& revision, const SourceId& source);
 
-  /// Writes what is due of a revision by the time. Call it once a second.
-  void advance(const wire::RevisionKey& revision, TimePoint now);
+  /// Writes what is due of a revision by the time. Call it once a second, and several times while
+  /// there are refusals to tell. @return whether there are.
+  bool advance(const wire::RevisionKey& revision, TimePoint now);
 
   /// Null for a revision that is not known.
   [[nodiscard]] const ColdStarts* cold_starts(const wire::RevisionKey& revision) const;

@@ -75,7 +75,9 @@ void Loop::tend(Subject& subject, TimePoint now) {
   settle_return(subject, now);
   subject.collector.limit_waits(subject.state.active_since);
   const bool went_on = subject.collector.advance(now, demand_known(subject));
-  if (went_on) chronicle_.advance(subject.view.key, now);
+  if (went_on || subject.refusing) {
+    subject.refusing = chronicle_.advance(subject.view.key, now);
+  }
   if (now < subject.next_tick) return;
   subject.next_tick = next_turn(subject.view.key, now);
   decide_on(subject, std::nullopt, now);

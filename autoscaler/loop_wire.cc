@@ -76,8 +76,9 @@ void Loop::stats(wire::Peer& peer, const wire::Stats& frame) {
   if (found == subjects_.end()) return;
   const SourceId source = source_of(hello);
   const TimePoint now = clock_.now();
-  found->second->collector.report(source, frame, now);
-  chronicle_.refused(frame.revision, source, frame.load.refusals, now);
+  Subject& subject = *found->second;
+  subject.collector.report(source, frame, now);
+  if (chronicle_.refused(frame.revision, source, frame.load.refusals, now)) subject.refusing = true;
 }
 
 void Loop::poke(wire::Peer& activator, const wire::Poke& frame) {

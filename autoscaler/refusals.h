@@ -29,6 +29,9 @@ class Refusals {
   /// Gone: what it had counted was reported or is lost.
   void lost(const SourceId& source) { known_.erase(source); }
 
+  /// Whether there is something that no summary has told.
+  [[nodiscard]] bool open() const noexcept { return since_.has_value(); }
+
   /// The summary that is due, if there is one.
   [[nodiscard]] std::optional<RefusalSummary> take(TimePoint now);
 

@@ -47,7 +47,7 @@ TEST(CredentialPlugin, FailuresSayWhy) {
   missing.command = "no-such-program";
   missing.install_hint = "It is in the package x.";
   EXPECT_EQ(error_of(missing), "cannot be run: No such file or directory\nIt is in the package x.");
-  EXPECT_EQ(error_of(shell("sleep 600"), 200ms), "has not ended after 0 s");
+  EXPECT_EQ(error_of(shell("exec sleep 600"), 200ms), "has not ended after 0 s");
   // Its output has ended, it has not.
   EXPECT_EQ(error_of(shell("exec >&-; exec sleep 600"), 200ms), "has not ended after 0 s");
 }
