@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "common/base/base64.h"
 #include "common/base/file_text.h"
 #include "config/json_reader.h"
 #include "config/yaml_documents.h"
@@ -16,48 +17,10 @@ constexpr std::string_view kCredentials = "a token, tokenFile or client certific
 constexpr std::string_view kNoPlugins =
     "a token, tokenFile or client certificate (only the command line runs programs that fetch "
     "credentials)";
-constexpr std::string_view kBase64 =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-/// base64 as Kubernetes writes it; none when it is not.
-std::optional<std::string> from_base64(std::string_view text) {
-  std::string out;
-  std::uint32_t bits = 0;
-  int held = 0;
-  std::size_t digits = 0;
-  std::size_t pads = 0;
-  for (const char c : text) {
-    if (c == '\n' || c == '\r' || c == ' ') continue;
-    if (c == '=') {
-      ++pads;
-      continue;
-    }
-    const auto value = kBase64.find(c);
-    if (value == std::string_view::npos || pads > 0) return std::nullopt;
-    ++digits;
-    bits = (bits << 6) | static_cast<std::uint32_t>(value);
-    held += 6;
-    if (held < 8) continue;
-    held -= 8;
-    out += static_cast<char>((bits >> held) & 0xFF);
-  }
-  if ((digits + pads) % 4 != 0 || pads > 2) return std::nullopt;
-  return out;
-}
-
-std::string to_base64(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); i += 3) {
-    std::uint32_t bits = 0;
-    for (std::size_t j = i; j < i + 3; ++j) {
-      bits = (bits << 8) | (j < text.size() ? static_cast<unsigned char>(text[j]) : 0U);
-    }
-    const std::size_t digits = std::min<std::size_t>(text.size() - i, 3) + 1;
-    for (std::size_t j = 0; j < 4; ++j) {
-      out += j < digits ? kBase64[(bits >> (18 - 6 * j)) & 63] : '=';
-    }
-  }
-  return out;
+/// Without the breaks that long lines may have.
+std::string on_one_line(std::string text) {
+  std::erase_if(text, [](char c) { return c == '\n' || c == '\r' || c == ' '; });
+  return text;
 }
 
 /// The folder of a kubeconfig, with its slash; "" is the current one.
@@ -129,7 +92,7 @@ class Reader {
   std::string material(ObjectReader& from, const char* key, std::string* file = nullptr) {
     const std::string data_key = std::string(key) + "-data";
     if (const auto data = from.text(data_key.c_str()); data && !data->empty()) {
-      auto decoded = from_base64(*data);
+      auto decoded = from_base64(on_one_line(*data));
       if (decoded) return std::move(*decoded);
       report_.wrong(from.path_of(data_key), "text that is not base64", "base64");
       return "";
@@ -164,6 +127,11 @@ class Reader {
     access_.server_name = cluster.text("tls-server-name").value_or("");
     trust_.roots = material(cluster, "certificate-authority", &access_.ca_file);
     trust_.system_roots = trust_.roots.empty();
+    if (plugins_ != nullptr) tell_plugin(cluster, server);
+  }
+
+  /// What a plugin may ask for of the cluster.
+  void tell_plugin(ObjectReader& cluster, const std::string& server) {
     told_ = {{"server", server}};
     if (!trust_.roots.empty()) told_["certificate-authority-data"] = to_base64(trust_.roots);
     if (!access_.server_name.empty()) told_["tls-server-name"] = access_.server_name;

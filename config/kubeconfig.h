@@ -13,10 +13,9 @@ namespace pilotlight::config {
 ///
 /// A user may have a token, a file with one, a client certificate with its key, or, where there are
 /// `plugins`, a program that fetches one of these (exec): it is run once, here, when there is none
-/// of the others. What is refused by
-/// name rather than ignored: that program where there are none, auth-provider, passwords,
-/// impersonation, proxies, and servers whose certificate is not to be checked. Problems name the
-/// file and the path in it.
+/// of the others. What is refused by name rather than ignored: that program where there are no
+/// plugins, auth-provider, passwords, impersonation, proxies, and servers whose certificate is not
+/// to be checked. Problems name the file and the path in it.
 [[nodiscard]] Checked<kube::Access> read_kubeconfig(const std::string& path,
                                                     const std::string& context = "",
                                                     const Plugins* plugins = nullptr);
