@@ -272,7 +272,11 @@ FLOODS = {
 @pytest.mark.parametrize("kind", FLOODS)
 def test_a_flood_of_pipelined_requests_is_bounded(hurried, kind):
     """Nobody reads the answers: the sidecar stops reading, and its clocks cut the flood off, while
-    the flood is still held open: a request within its 5 s, an answer of its own after 5 s."""
+    the flood is still held open: a request within its 5 s, an answer of its own after 5 s.
+
+    A hop that is refused while its body has not come ends its connection, and where the sidecar's
+    reads end is chance. Only the one with the permit is sure to stay."""
+    stay = 1 if kind == "hop that expects" else 3
     sidecar = hurried.sidecar
     with contextlib.ExitStack() as stack:
         for _ in range(3):
@@ -281,7 +285,7 @@ def test_a_flood_of_pipelined_requests_is_bounded(hurried, kind):
             connection.connect(sidecar.main)
             connection.settimeout(0.1)
             send_all(connection, FLOODS[kind] * 50_000)
-        wait_for("the flood", lambda: sidecar.descriptors() >= hurried.descriptors + 3)
+        wait_for("the flood", lambda: sidecar.descriptors() >= hurried.descriptors + stay)
         assert hurried.grown_kib() < 8 * 1024
         wait_for("the flood to be cut off",
                  lambda: sidecar.descriptors() <= hurried.descriptors + 1, seconds=25)
