@@ -11,7 +11,7 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t kPods = 64;
 constexpr std::size_t kLearned = 32;
-constexpr Duration kAnswerPatience = 5s;  // after the first replica is ready
+constexpr Duration kAnswerPatience = 5s;  // after the first replica is ready, for what is missing
 
 // From 1 ms for a decision to 10 minutes for a large model.
 constexpr std::array<std::uint64_t, 13> kBoundsUs = {
@@ -113,8 +113,8 @@ void ColdStarts::asleep() {
 
 std::optional<ColdStart> ColdStarts::take(TimePoint now) {
   if (!wake_ || !wake_->ready_at) return std::nullopt;
-  const bool waits = wake_->awaited && !wake_->waited && now - *wake_->ready_at < kAnswerPatience;
-  if (waits) return std::nullopt;
+  const bool complete = wake_->marks[index(Phase::patch)] && (wake_->waited || !wake_->awaited);
+  if (!complete && now - *wake_->ready_at < kAnswerPatience) return std::nullopt;
   const Wake wake = *std::exchange(wake_, std::nullopt);
   ColdStart story = story_of(wake);
   for (std::size_t i = 0; i < kPhases; ++i) {
@@ -134,6 +134,11 @@ ColdStart ColdStarts::story_of(const Wake& wake) {
   story.to_ready = *wake.ready_at - wake.began;
   story.waited = wake.waited;
   Marks marks = wake.marks;
+  // The API's answer may come behind what it has caused.
+  auto& patch = marks[index(Phase::patch)];
+  for (std::size_t i = index(Phase::scheduled); patch && i < kPhases; ++i) {
+    if (marks[i]) patch = std::min(*patch, *marks[i]);
+  }
   if (wake.waited) marks[index(Phase::first_byte)] = wake.began + *wake.waited;
   std::vector<std::size_t> order;
   for (std::size_t i = 0; i < kPhases; ++i) {

@@ -47,9 +47,9 @@ struct ColdStart {
 /// Times the wakes of one revision, and learns how long they take. Pure: instants come in, in the
 /// order in which they were heard of.
 ///
-/// A wake begins with the decision that takes the revision from none to some. It is told when its
-/// first answer came, or 5 s after the first replica was ready when none did, or at once if nobody
-/// was waiting. Bounded: 64 Pods and 32 learned times.
+/// A wake begins with the decision that takes the revision from none to some. It is told when a
+/// replica is ready, the API has answered and, if anybody was waiting, the first answer came; or
+/// 5 s after the first replica was ready. Bounded: 64 Pods and 32 learned times.
 class ColdStarts {
  public:
   ColdStarts();

@@ -83,6 +83,7 @@ TEST(ColdStarts, TheFirstReadyReplicaCountsAndOthersPhasesDoNot) {
   ColdStarts starts;
   starts.poked(kParked);
   starts.woken(kParked);
+  starts.patched(kParked);
   starts.pod("slow", Phase::start, kParked + 100ms);
   starts.pod("fast", Phase::start, kParked + 200ms);
   starts.ready("fast", 0, 0, kParked + 300ms);
@@ -99,6 +100,7 @@ TEST(ColdStarts, AContainerThatStartsAgainIsTimedByItsLastStart) {
   ColdStarts starts;
   starts.poked(kParked);
   starts.woken(kParked);
+  starts.patched(kParked);
   starts.pod("r1", Phase::start, kParked + 1s);
   starts.pod("r1", Phase::start, kParked + 5s);
   starts.ready("r1", 900'000, 1'000'000, kParked + 6s);
@@ -131,6 +133,24 @@ TEST(ColdStarts, AnAnswerThatNeverComesIsNotWaitedForForEver) {
   EXPECT_FALSE(story->waited);
 }
 
+TEST(ColdStarts, TheApisAnswerMayComeBehindWhatItHasCaused) {
+  ColdStarts starts;
+  starts.poked(kParked);
+  starts.woken(kParked + 1ms);
+  starts.pod("r1", Phase::start, kParked + 3ms);
+  starts.ready("r1", 0, 2'000, kParked + 8ms);
+  starts.answered(9ms);
+  EXPECT_FALSE(starts.take(kParked + 9ms)) << "it is sure to come";
+  starts.patched(kParked + 20ms);
+  const auto story = starts.take(kParked + 20ms);
+  ASSERT_TRUE(story);
+  EXPECT_EQ(phase(*story, Phase::patch), 2ms) << "there was a Pod: the API had taken it by then";
+  EXPECT_EQ(phase(*story, Phase::start), 0ms);
+  EXPECT_EQ(phase(*story, Phase::listen), 3ms);
+  EXPECT_EQ(phase(*story, Phase::ready), 2ms);
+  EXPECT_EQ(phase(*story, Phase::first_byte), 1ms);
+}
+
 TEST(ColdStarts, AWakeThatLedToNothingTeachesNothing) {
   ColdStarts starts;
   starts.poked(kParked);
@@ -148,6 +168,7 @@ TEST(ColdStarts, AnAbsurdLengthOfAPeerDoesNoHarm) {
   ColdStarts starts;
   starts.poked(kParked);
   starts.woken(kParked + 1ms);
+  starts.patched(kParked + 1ms);
   starts.ready("r", 0, kHuge, kParked + 1s);
   starts.answered(told_length(kHuge));
   const auto story = starts.take(kParked + 1s);
@@ -162,6 +183,7 @@ TEST(ColdStarts, ThePercentilesAreOfTheLast32Wakes) {
   const auto wake = [&](Duration length) {
     starts.poked(now);
     starts.woken(now);
+    starts.patched(now);
     starts.ready("r", 0, 0, now + length);
     starts.answered(length);
     static_cast<void>(starts.take(now + length));
