@@ -34,11 +34,11 @@ bool is_near(const std::vector<std::int32_t>& counts, std::size_t at, std::int32
 }  // namespace
 
 double Recording::Told::seen_by(std::size_t turn) const {
-  double sum = demand;
-  for (const Late& each : late) {
-    if (each.turns <= turn) sum += each.demand;
+  double demand = most.front().demand;
+  for (const Had& had : most) {
+    if (had.turns <= turn) demand = had.demand;
   }
-  return sum;
+  return demand;
 }
 
 AsOne take_as_one(const Recording& recording) {

@@ -32,20 +32,22 @@ struct RecordedTurn {
 
 /// What is in a recording of one revision.
 struct Recording {
-  /// Demand of a second that was closed already.
-  struct Late {
+  /// Demand of a second.
+  struct Had {
     double demand = 0;
-    std::size_t turns = 0;  ///< Those that had been taken before it came.
+    std::size_t turns = 0;  ///< Those that had been taken before it was known.
   };
+  /// What was told of a second. One process that is there all the time knows what any of several
+  /// did: a report that came when one had closed the second and was killed is late for it, and what
+  /// the next one is told in the history.
   struct Told {
-    double demand = 0;
-    std::uint64_t epoch = 0;  ///< Of the process that told it first.
-    std::vector<Late> late;
+    std::map<std::uint64_t, double> by;  ///< Epoch of a process: the demand it had in the end.
+    std::vector<Had> most;               ///< That any of them had; grows.
 
     /// As the turn of this number could see it.
     [[nodiscard]] double seen_by(std::size_t turn) const;
   };
-  std::map<TimeWindow::Second, Told> seconds;  ///< As first told.
+  std::map<TimeWindow::Second, Told> seconds;
   std::vector<RecordedTurn> turns;
   double largest_difference = 0;  ///< Between what two processes had of the same second.
 };

@@ -19,21 +19,16 @@ std::string name_of(const json& line) {
 }
 
 void read_second(const json& line, Recording& recording) {
-  Recording::Told told;
-  told.demand = line.value("demand", 0.0);
-  told.epoch = line.value("epoch", std::uint64_t{0});
-  const auto [place, added] =
-      recording.seconds.emplace(line.value("second", std::int64_t{0}), told);
-  if (added) return;
-  if (line.value("late", false)) {
-    if (place->second.epoch != told.epoch) return;
-    Recording::Late& late = place->second.late.emplace_back();
-    late.demand = told.demand;
-    late.turns = recording.turns.size();
-    return;
+  Recording::Told& told = recording.seconds[line.value("second", std::int64_t{0})];
+  const auto [had, first] = told.by.emplace(line.value("epoch", std::uint64_t{0}), 0.0);
+  had->second += line.value("demand", 0.0);
+  if (first && !told.most.empty()) {
+    const double difference = std::abs(told.most.back().demand - had->second);
+    recording.largest_difference = std::max(recording.largest_difference, difference);
   }
-  const double difference = std::abs(place->second.demand - told.demand);
-  recording.largest_difference = std::max(recording.largest_difference, difference);
+  if (told.most.empty() || had->second > told.most.back().demand) {
+    told.most.push_back({had->second, recording.turns.size()});
+  }
 }
 
 config::Checked<RecordedTurn> read_turn(const json& line, const std::string& where) {

@@ -130,22 +130,33 @@ TEST_F(RecordingTest, ImpatienceIsFound) {
 }
 
 TEST_F(RecordingTest, ASecondThatTwoProcessesSawDifferentlyIsTold) {
-  text << second_line(kKey, 9, 5, 3.25) << "\n";
+  text << second_line(kKey, 9, 5, 2.75) << "\n";
   std::istringstream in(text.str());
   const auto read = read_recording(in, "x");
   EXPECT_EQ(read->at(kName).largest_difference, 0.25);
-  EXPECT_EQ(read->at(kName).seconds.at(5).demand, 3) << "the first word counts";
+  EXPECT_EQ(read->at(kName).seconds.at(5).seen_by(0), 3) << "one that lives forgets nothing";
 }
 
-TEST_F(RecordingTest, WhatCameLateBelongsToTheSecondOfTheProcessThatToldIt) {
-  text << second_line(kKey, epoch_at(5), 5, 1.5, true) << "\n"
-       << second_line(kKey, 9, 5, 7, true) << "\n";
-  std::istringstream in(turn_line(kKey, "iris", turns[0]) + "\n" + text.str());
+TEST_F(RecordingTest, WhatCameLateIsSeenByTheTurnsThatFollow) {
+  std::istringstream in(text.str() + turn_line(kKey, "iris", turns[0]) + "\n" +
+                        second_line(kKey, epoch_at(5), 5, 1.5, true) + "\n");
   const auto read = read_recording(in, "x");
   const Recording::Told& second = read->at(kName).seconds.at(5);
   EXPECT_EQ(second.seen_by(0), 3) << "it came after that turn";
   EXPECT_EQ(second.seen_by(1), 4.5);
   EXPECT_EQ(read->at(kName).largest_difference, 0);
+}
+
+TEST_F(RecordingTest, WhatOnlyTheNextProcessHeardIsLateForOneThatLives) {
+  // A report came when its second was closed and the process that had closed it was killed.
+  std::istringstream in(text.str() + turn_line(kKey, "iris", turns[0]) + "\n" +
+                        second_line(kKey, 9, 5, 4.5) + "\n" + second_line(kKey, 9, 5, 1, true) +
+                        "\n");
+  const auto read = read_recording(in, "x");
+  const Recording::Told& second = read->at(kName).seconds.at(5);
+  EXPECT_EQ(second.seen_by(0), 3);
+  EXPECT_EQ(second.seen_by(1), 5.5) << "what it was told in the history, and what came then";
+  EXPECT_EQ(read->at(kName).largest_difference, 1.5);
 }
 
 TEST_F(RecordingTest, WhatDoesNotReadIsNamed) {
