@@ -64,12 +64,9 @@ Task<> Watcher::run() {
   while (!closed_) {
     Result<> went = Result<>();
     if (resource_version_.empty()) went = co_await list();
-    const TimePoint begun = clock_.now();
     if (went && !closed_) went = co_await watch();
     const auto state = co_await asio::this_coro::cancellation_state;
     if (closed_ || state.cancelled() != asio::cancellation_type::none) co_return;
-
-    if (clock_.now() - begun >= kWentWell) back_off_.reset();
     if (!went && went.error() == make_error_code(FlowError::gone)) {
       log_info("watch too old, listing anew", {{"resource", what_.resource.plural}});
       resource_version_.clear();
@@ -136,6 +133,8 @@ Task<Result<>> Watcher::watch() {
   Result<> went =
       co_await client_.open_watch(stream, what_.resource, what_.space, what_.selector,
                                   resource_version_, kWatchSeconds, clock_.now() + kListTimeout);
+  const bool opened = went.has_value();
+  const TimePoint begun = clock_.now();
   while (went) {
     const auto line = co_await stream.read_line(end);
     if (!line) {
@@ -147,6 +146,7 @@ Task<Result<>> Watcher::watch() {
     }
   }
   stream_ = nullptr;
+  if (opened && clock_.now() - begun >= kWentWell) back_off_.reset();
   if (!went && went.error() == kThrottled) {
     asked_pause_ = retry_after(429, stream.header("retry-after"));
   }

@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <fstream>
+#include <functional>
 
 #include "common/kube/watcher.h"
 #include "tests/common/control/loop_fixture.h"
@@ -94,6 +95,7 @@ class Names final : public Watcher::Listener {
     told += "+" + std::string(name_of(object));
     EXPECT_EQ(find(object, {"metadata", "managedFields"}), nullptr);
     EXPECT_EQ(annotation_of(object, kApplied), "all") << "a writer would take it away";
+    if (then) then();
   }
   void removed(const Json& object) override {
     told += "-" + std::string(name_of(object));
@@ -101,6 +103,36 @@ class Names final : public Watcher::Listener {
   }
   void synced() override { told += "."; }
   std::string told;
+  std::function<void()> then;  ///< Behind each that was applied.
+};
+
+/// The time of another clock, and as much more as a test has let pass.
+class AheadClock final : public Clock {
+ public:
+  explicit AheadClock(Clock& clock) : clock_(clock) {}
+
+  [[nodiscard]] TimePoint now() const noexcept override { return clock_.now() + ahead; }
+  [[nodiscard]] std::unique_ptr<Timer> make_timer() override {
+    return std::make_unique<AheadTimer>(*this);
+  }
+
+  Duration ahead{};
+
+ private:
+  class AheadTimer final : public Timer {
+   public:
+    explicit AheadTimer(AheadClock& clock) : clock_(clock), timer_(clock.clock_.make_timer()) {}
+    Task<bool> wait_until(TimePoint when) override {
+      return timer_->wait_until(when - clock_.ahead);
+    }
+    void cancel() noexcept override { timer_->cancel(); }
+
+   private:
+    AheadClock& clock_;
+    std::unique_ptr<Timer> timer_;
+  };
+
+  Clock& clock_;
 };
 
 class WatcherTest : public ClientTest {
@@ -109,7 +141,7 @@ class WatcherTest : public ClientTest {
     Watcher::What what;
     what.resource = kPods;
     watchers_.push_back(
-        std::make_unique<Watcher>(*client_, clock_, std::move(what), names_, random_));
+        std::make_unique<Watcher>(*client_, watchers_clock_, std::move(what), names_, random_));
     scope_.spawn(watchers_.back()->run());
   }
   static std::string object(const std::string& name, int version) {
@@ -128,6 +160,7 @@ class WatcherTest : public ClientTest {
   static std::string lines(const std::string& text) {
     return "HTTP/1.1 200 x\r\nContent-Length: 1000000\r\n\r\n" + text;
   }
+  AheadClock watchers_clock_{clock_};
   Names names_;
 };
 
@@ -189,6 +222,30 @@ TEST_F(WatcherTest, FailuresAreTriedAgainButNeverInAHotLoop) {
   pass(std::chrono::milliseconds(300));
   EXPECT_LE(requests_.size(), 12u);  // 20 ms doubling, halved by jitter at most
   run_until([this] { return requests_.size() >= 3; });
+}
+
+TEST_F(WatcherTest, AWatchThatWasLongInComingAndThenRefusedIsAFailureLikeAnyOther) {
+  serve([this](const std::string& request) {
+    if (!is_watch(request)) return list("");
+    watchers_clock_.ahead += std::chrono::seconds(2);  // the server takes its time
+    return ScriptedServer::answer(500, "{}");
+  });
+  watch();
+  pass(std::chrono::milliseconds(300));
+  EXPECT_LE(requests_.size(), 13u);
+}
+
+TEST_F(WatcherTest, AWatchThatHasLastedIsOpenedAgainSoon) {
+  serve([this](const std::string& request) {
+    if (!is_watch(request)) return list("");
+    if (requests_.size() < 8) return ScriptedServer::answer(500, "{}");
+    const std::string version = std::to_string(requests_.size());
+    return ScriptedServer::answer(
+        200, R"({"type":"ADDED","object":)" + object("x" + version, 9) + "}\n");
+  });
+  names_.then = [this] { watchers_clock_.ahead += std::chrono::seconds(2); };
+  watch();
+  run_until([this] { return requests_.size() >= 40; });  // 10 s are 2 pauses of the longest
 }
 
 TEST(RetryAfter, IsSecondsAndOnlyForWhoMayAsk) {
