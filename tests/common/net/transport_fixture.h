@@ -85,6 +85,7 @@ class TransportTest : public ::testing::Test {
     const TimePoint soon = shard_.clock.now() + std::chrono::seconds(5);
     const Result<> dialed = co_await dial(stream, shard_.deadlines, listener_.local(), soon);
     if (!dialed) co_return;
+    stream.set_option(asio::socket_base::receive_buffer_size(64 * 1024));  // else it may grow
     client_ =
         peers_.emplace_back(std::make_unique<Peer>(trust->connect(std::move(stream), host))).get();
   }
