@@ -12,11 +12,11 @@ class HeldApp:
     def __init__(self, port=0):
         self.released = threading.Event()
         self.requests = 0
-        self.running = 0
+        self.running = 0  # none whose answer has been read
         self.idle_seconds = None  # closes a connection that idled so long
         self.idle_closes = 0
         self._lock = threading.Lock()
-        self._connections = set()
+        self.connections = set()
         self.listener = socket.create_server(("127.0.0.1", port), backlog=1024)
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -35,7 +35,7 @@ class HeldApp:
         self.listener.close()
         self.release()
         with self._lock:
-            for connection in list(self._connections):
+            for connection in list(self.connections):
                 try:
                     connection.shutdown(socket.SHUT_RDWR)
                 except OSError:
@@ -48,7 +48,7 @@ class HeldApp:
             except OSError:
                 return
             with self._lock:
-                self._connections.add(connection)
+                self.connections.add(connection)
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection):
@@ -63,9 +63,9 @@ class HeldApp:
         except (EOFError, OSError):
             pass
         finally:
-            with self._lock:
-                self._connections.discard(connection)
             connection.close()
+            with self._lock:
+                self.connections.discard(connection)
 
     def _one(self, connection, data):
         connection.settimeout(self.idle_seconds)
@@ -77,12 +77,16 @@ class HeldApp:
             self.requests += 1
             self.running += 1
         try:
-            return self._answer(connection, head, data)
+            answer, data = self._answer(connection, head, data)
+            connection.sendall(answer[:-1024])  # nobody may read a big one
         finally:
             with self._lock:
                 self.running -= 1
+        connection.sendall(answer[-1024:])
+        return data
 
     def _answer(self, connection, head, data):
+        """The answer, and what came behind the request."""
         path = head.split(b" ", 2)[1]
         length = 0
         for line in head.split(b"\r\n")[1:]:
@@ -108,8 +112,7 @@ class HeldApp:
             while True:
                 connection.sendall(receive(connection))
         body = b"x" * (256 * 1024) if path.startswith(b"/big") else path
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
-        return data
+        return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body), data
 
     def _hold(self, connection):
         """Until released, or until the caller has gone."""

@@ -23,12 +23,13 @@ class Burst:
         self.connections = [sidecar.connect() for _ in range(width)]
         self.statuses = []
 
-    def run(self):
+    def run(self, seconds=0.3):
+        """Answered once all have reached the app, or after `seconds`: those that failed do not."""
         self.app.hold()
         for connection in self.connections:
             connection.sendall(b"GET /gate HTTP/1.1\r\nHost: a\r\n\r\n")
-        with contextlib.suppress(AssertionError):  # those that failed do not arrive
-            wait_for("all to run", lambda: self.app.running == len(self.connections), seconds=0.3)
+        with contextlib.suppress(AssertionError):
+            wait_for("all to run", lambda: self.app.running == len(self.connections), seconds)
         self.app.release()
         for connection in self.connections:
             head, _, body = read_until(connection, b"\r\n\r\n").partition(b"\r\n\r\n")
@@ -58,10 +59,12 @@ def through_all_ages(timeout, width, pauses, failures):
     sidecar = Sidecar(app.port, free_ports=True, PILOTLIGHT_LOG_LEVEL="error")
     burst = Burst(sidecar, app, width)
     try:
-        burst.run()
+        for _ in range(2):  # one look at the closes may be late, and the shortest counts
+            burst.run(seconds=30)
+            wait_for("the app to close what idles", lambda: not app.connections)
+            time.sleep(max(0, 4.2 - timeout))  # nobody looks at the closed ones before they are old
         assert set(burst.statuses) == {200}, "nothing had idled yet"
-        wait_for("the app to close what idles", lambda: app.idle_closes >= width, timeout + 10)
-        time.sleep(max(0, 4.2 - timeout))  # nobody looks at the closed ones before they are old
+        assert app.idle_closes > width, "the sidecar closed them"
         shuffled = list(pauses)
         random.Random(timeout).shuffle(shuffled)
         for pause in shuffled:
@@ -70,7 +73,7 @@ def through_all_ages(timeout, width, pauses, failures):
         bad = [status for status in burst.statuses if status != 200]
         if bad:
             failures.append(f"{timeout} s: {len(bad)} of {len(burst.statuses)}: {set(bad)}")
-        if len(burst.statuses) != width * (len(pauses) + 1):
+        if len(burst.statuses) != width * (len(pauses) + 2):
             failures.append(f"{timeout} s: requests are missing")
     except BaseException as problem:
         failures.append(f"{timeout} s: {problem!r}")
@@ -101,7 +104,7 @@ def test_before_it_only_what_the_app_took_can_fail():
             sidecar = Sidecar(app.port, free_ports=True, PILOTLIGHT_LOG_LEVEL="error")
             burst = Burst(sidecar, app, 50)
             try:
-                burst.run()
+                burst.run(seconds=30)
                 time.sleep(0.3 - 0.004 + 0.001 * random.random())
                 burst.run()
                 statuses += burst.statuses[50:]
@@ -158,8 +161,8 @@ def test_an_app_that_is_down_is_502_at_once(restarting):
         assert time.monotonic() - begun < 5
         time.sleep(0.1)
     start()
-    wait_for("readiness", lambda: sidecar.probe().status == 200, seconds=5)
-    wait_for("hops to be taken", lambda: status_of(sidecar.ask_raw(HOP)) == 200, seconds=5)
+    wait_for("readiness", lambda: sidecar.probe().status == 200)
+    wait_for("hops to be taken", lambda: status_of(sidecar.ask_raw(HOP)) == 200)
     for _ in range(20):
         assert status_of(sidecar.ask_raw(CLOSE)) == 200
 
@@ -202,4 +205,4 @@ def test_a_wait_for_the_app_ends_with_the_deadline_and_with_the_client(restartin
     assert status_of(sidecar.ask_raw(CLOSE, timeout=30)) == 504
     assert 3.5 < time.monotonic() - begun < 10
     start()
-    wait_for("the app and the permit", lambda: status_of(sidecar.ask_raw(HOP)) == 200, seconds=5)
+    wait_for("the app and the permit", lambda: status_of(sidecar.ask_raw(HOP)) == 200)
