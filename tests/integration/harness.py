@@ -28,10 +28,11 @@ def wait_for(what, probe, seconds=30, every=0.02):
     """Polls until probe() is truthy and returns that; fails with the name of what did not come."""
     deadline = time.monotonic() + seconds
     while True:
+        late = time.monotonic() > deadline  # a stop between the two costs a probe, not the wait
         last = probe()
         if last:
             return last
-        if time.monotonic() > deadline:
+        if late:
             raise AssertionError(f"{what}: not within {seconds} s (last seen: {last!r})")
         time.sleep(every)
 
@@ -161,6 +162,14 @@ class Up:
         found = wait_for(f"{name} to fall asleep",
                          lambda: (now := self.service(name))["state"] == "asleep"
                          and not now["replicas"] and now, seconds, every=0.1)
+        return found
+
+    def wait_wakes(self, count, name="echo"):
+        """Until it has woken so often, and no more; status has null of a late autoscaler."""
+        found = wait_for(f"{count} wakes of {name}",
+                         lambda: (now := self.service(name))["wakes"] is not None
+                         and now["wakes"] >= count and now)
+        assert found["wakes"] == count
         return found
 
     # --- the Kubernetes API ---

@@ -122,8 +122,9 @@ async def wait_for(what, probe, seconds=30, every=0.1):
     """As harness.wait_for, without stopping the load: probe blocks in a thread."""
     deadline = time.monotonic() + seconds
     while True:
+        late = time.monotonic() > deadline
         last = await in_thread(probe)
         if last:
             return last
-        assert time.monotonic() < deadline, f"{what}: not within {seconds} s (last: {last!r})"
+        assert not late, f"{what}: not within {seconds} s (last: {last!r})"
         await asyncio.sleep(every)

@@ -17,7 +17,7 @@ def test_five_hundred_at_once_are_answered_after_one_wake(start):
     pids = {json.loads(response.body)["pid"] for response in responses}
     assert 1 <= len(pids) <= 3
     assert max(json.loads(response.body)["max_in_flight"] for response in responses) <= 10
-    assert up.service()["wakes"] == 1
+    up.wait_wakes(1)
 
 
 async def burst(address, host):
@@ -35,7 +35,7 @@ def test_requests_reach_a_single_slot_in_the_order_they_came(start, tmp_path):
     up.wait_asleep()
     order = asyncio.run(one_after_another(up, up.address(), up.host(), gate))
     assert order == [str(index) for index in range(BURST)]
-    assert up.service()["wakes"] == 1
+    up.wait_wakes(1)
 
 
 async def one_after_another(up, address, host, gate):

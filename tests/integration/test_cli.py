@@ -18,19 +18,20 @@ SLEEPY = echo_service(initial_scale="0", window="6s")
 
 def test_it_answers_by_host_and_by_port_and_falls_asleep(start):
     up = start(SLEEPY)
-    assert up.wait_asleep()["wakes"] == 0
+    up.wait_asleep()
+    up.wait_wakes(0)
     by_host = up.ask("/hello?bytes=3")
     assert (by_host.status, len(by_host.body)) == (200, 3)
     own = up.own_address()
     by_port = asyncio.run(ask(own, f"127.0.0.1:{own[1]}", "/"))
     assert by_port.status == 200
-    awake = up.wait_state("awake")
-    assert (awake["ready"], awake["wakes"]) == (1, 1)
-    assert awake["decisions"], "a wake is a decision"
-    assert {"ms", "reason", "inputs", "desired"} <= set(awake["decisions"][-1])
+    assert up.wait_state("awake")["ready"] == 1
+    woken = up.wait_wakes(1)
+    assert woken["decisions"], "a wake is a decision"
+    assert {"ms", "reason", "inputs", "desired"} <= set(woken["decisions"][-1])
     up.wait_asleep()
     for word in ("echo", "woke in", "decide", "start", "listen", "ready", "first byte", "asleep after"):
-        assert word in up.output, f"{word!r} is not in what up printed:\n{up.output}"
+        wait_for(f"{word!r} in what up prints", lambda: word in up.output)
 
 
 def test_up_prints_every_url_and_status_has_the_same(start):
@@ -113,7 +114,7 @@ def test_the_end_is_polite_and_whole(how, start):
 
 async def end_with_a_request_in_flight(up, how, address, host):
     slow = asyncio.create_task(ask(address, host, "/?sleep=3000"))
-    await load.wait_for("the request to run", lambda: up.service()["in_flight"] >= 1, every=0.02)
+    await load.wait_for("the request to run", lambda: up.service()["in_flight"] == 1, every=0.02)
     if how == "down":
         down = await load.in_thread(lambda: run("down", state_dir=up.state_dir))
         assert down.returncode == 0, down

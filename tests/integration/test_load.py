@@ -18,7 +18,7 @@ def test_load_then_trickle_then_silence(start):
     up.wait_asleep()
     asyncio.run(scenario(up, up.address(), up.host()))
     up.wait_asleep()
-    assert up.service()["wakes"] == 1
+    up.wait_wakes(1)
 
 
 async def scenario(up, address, host):
