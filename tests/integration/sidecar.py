@@ -1,4 +1,5 @@
 """pilotlight-proxy alone, as Knative's controller would start it: how it is started and seen."""
+import contextlib
 import itertools
 import os
 import pathlib
@@ -8,7 +9,6 @@ import socket
 import struct
 import subprocess
 import threading
-import time
 
 from harness import BIN, wait_for
 from http1 import ask_now
@@ -130,11 +130,11 @@ class Sidecar:
         return self.process.wait(seconds)
 
     def end(self):
-        """Ends it by a second signal, or at once if that does not help. Its exit code."""
-        latest = time.monotonic() + 5
-        while self.process.poll() is None and time.monotonic() < latest:
-            self.signal()
-            time.sleep(0.05)
+        """Ends it by a second signal, or by force if that does not help. Its exit code."""
+        self.signal()
+        self.signal(signal.SIGINT)  # and no third, which would kill it on its way out
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.wait(30)
         return self.stop()
 
     def stop(self):

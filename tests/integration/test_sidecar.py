@@ -67,20 +67,20 @@ def test_the_effective_configuration_is_shown_as_text_and_as_json():
 def test_what_is_accepted_but_not_done_is_said_once(start):
     sidecar = start(OBSERVABILITY_CONFIG=json.dumps({"tracing": {"protocol": "grpc"}}),
                     OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:4317")
-    said = [line for line in sidecar.log if "accepted, not done" in line]
+    said = wait_for("the line", lambda: [
+        line for line in sidecar.log if "accepted, not done" in line])
     assert len(said) == 1
     assert "tracing, OTEL_EXPORTER_OTLP_ENDPOINT" in said[0]
 
 
 def test_the_log_is_json_when_knatives_configuration_says_so(start):
     sidecar = start(SERVING_LOGGING_CONFIG=json.dumps({"level": "info", "encoding": "json"}))
-    wait_for("a line of the log", lambda: sidecar.log)
+    listening = wait_for("the line", lambda: [line for line in sidecar.log if "listening" in line])
     for line in list(sidecar.log):
         said = json.loads(line)
         assert {"timestamp", "severity", "logger", "message"} <= said.keys(), line
         assert said["logger"] == "pilotlight-proxy"
-    listening = [json.loads(line) for line in sidecar.log if "listening" in line]
-    assert listening and listening[0]["serving"] == f"{sidecar.address}:8012"
+    assert json.loads(listening[0])["serving"] == f"{sidecar.address}:8012"
 
 
 def test_a_port_that_is_taken_is_an_error_of_the_start(app):

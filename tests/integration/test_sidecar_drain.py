@@ -37,12 +37,14 @@ def test_a_signal_drains_what_runs_and_what_still_comes(start):
                     {"User-Agent": "Knative-Activator-Probe", "K-Network-Probe": "queue"}):
         ended = sidecar.ask(headers=headers)
         assert (ended.status, ended.body) == (503, b"shutting down\n")
+    asked = time.monotonic()
     assert sidecar.ask().status == 200
-    late = time.monotonic()
+    answered = time.monotonic()
     running.join(10)
     assert result[0].status == 200
     assert sidecar.wait(45) == 0
-    assert 29.5 < time.monotonic() - late < 34, "30 quiet seconds after the last user request"
+    ended = time.monotonic()
+    assert asked + 30 <= ended < answered + 34, "30 quiet seconds after the last user request"
     hook.join(5)
     assert hooked and hooked[0].status == 200
     assert time.monotonic() - begun < 40
@@ -55,7 +57,7 @@ def test_a_second_signal_ends_it_at_once_with_one(start):
     sidecar.signal()
     wait_for("the drain", lambda: sidecar.probe().status == 503)
     sidecar.signal(signal.SIGINT)
-    assert sidecar.wait(3) == 1
+    assert sidecar.wait(15) == 1
 
 
 def test_a_second_signal_does_not_wait_for_a_client_that_stays(start):
@@ -65,7 +67,7 @@ def test_a_second_signal_does_not_wait_for_a_client_that_stays(start):
         assert stays.recv(65536).startswith(b"HTTP/1.1 400 ")
         sidecar.signal()
         sidecar.signal(signal.SIGINT)
-        assert sidecar.wait(3) == 1
+        assert sidecar.wait(15) == 1
 
 
 def test_a_second_signal_does_not_wait_for_an_app_that_computes_for_nobody(start):
@@ -76,4 +78,4 @@ def test_a_second_signal_does_not_wait_for_an_app_that_computes_for_nobody(start
     time.sleep(0.2)
     sidecar.signal()
     sidecar.signal(signal.SIGINT)
-    assert sidecar.wait(3) == 1
+    assert sidecar.wait(15) == 1
