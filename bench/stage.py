@@ -6,11 +6,14 @@ share another. On a machine with one core all share it, and the results say so.
 import json
 import os
 import pathlib
-import random
 import signal
 import socket
 import subprocess
+import sys
 import time
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "tests/integration"))
+import queue_proxy  # noqa: E402
 
 CORES = sorted(os.sched_getaffinity(0))
 PROXY_CORE, LOAD_CORE = CORES[-1], CORES[0]
@@ -18,23 +21,8 @@ ADDRESS = f"127.31.{os.getpid() // 250 % 250}.{os.getpid() % 250 + 1}"
 LOOPBACK = "127.0.0.1"  # where an app listens, as a sidecar expects it
 
 
-GIVEN = set()  # ports of free_port(), whose new owners may not have bound them yet
-
-
 def free_port(address=ADDRESS):
-    """A port below the ephemeral ones, so that no outgoing connection takes it meanwhile; never the
-    same one twice."""
-    while True:
-        port = random.randrange(20000, 32000)
-        if port in GIVEN:
-            continue
-        with socket.socket() as probe:
-            try:
-                probe.bind((address, port))
-                GIVEN.add(port)
-                return port
-            except OSError:
-                pass
+    return queue_proxy.free_port(address)
 
 
 def sidecar_environment(listen_port, app_port, concurrency=0):
