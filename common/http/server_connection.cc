@@ -6,6 +6,7 @@
 
 #include "common/base/log.h"
 #include "common/http/head_parser.h"
+#include "common/http/head_pieces.h"
 
 namespace pilotlight::http {
 namespace {
@@ -100,15 +101,14 @@ Task<Result<>> ServerConnection::read_head(TimePoint idle) {
     if (!secured) co_return secured;
   }
   bool first = in_.empty();
-  std::size_t seen = 0;  // bytes that a parse has found to be an unfinished head
+  HeadPieces pieces;
   in_.rest();
   in_.expect_short();
   deadline_.set(first ? idle : parts_.clock.now() + kHeadTimeout);
   for (;;) {
-    const bool worth_a_look =
-        seen == 0 || in_.full() || in_.view().find('\n', seen) != std::string_view::npos;
-    const Result<std::size_t> used =
-        worth_a_look ? parse_request(in_.view(), head_) : Result<std::size_t>(0);
+    const Result<std::size_t> used = pieces.worth_parsing(in_.view()) || in_.full()
+                                         ? parse_request(in_.view(), head_)
+                                         : Result<std::size_t>(0);
     if (!used) co_return used.error();
     if (*used > 0) {
       head_bytes_ = *used;
@@ -116,7 +116,6 @@ Task<Result<>> ServerConnection::read_head(TimePoint idle) {
       deadline_.clear();
       co_return Result<>();
     }
-    seen = in_.size();
     // A client may half-close behind its last request; what has arrived is still served.
     const Cause cause = interruption_.cause();
     if (cause == Cause::deadline || cause == Cause::stopped) co_return FlowError::deadline_exceeded;
