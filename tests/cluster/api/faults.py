@@ -15,7 +15,7 @@ import ssl
 import threading
 import time
 
-Request = collections.namedtuple("Request", "at method path status")
+Request = collections.namedtuple("Request", "at method path status body")
 
 
 @dataclasses.dataclass
@@ -40,6 +40,7 @@ class FaultProxy:
     def __init__(self, run, server=("10.89.0.1", 6443), port=6444, administrator=True):
         self.server, self.port, self.pki = server, port, run / "pki"
         self.requests, self.faults, self.open = [], [], set()
+        self.asking = 0  # requests that the server has not answered yet
         self.lock = threading.Lock()
         self.down, self.turned_away = False, 0
         self._incoming = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -79,6 +80,10 @@ class FaultProxy:
         with self.lock:
             return sum(one.at >= since and method in one.method and path in one.path
                        for one in self.requests)
+
+    def watched(self, count, since=0.0):
+        """Whether so many watches have been opened since then, and nothing else is being asked."""
+        return self.count("GET", "watch=true", since) >= count and not self.asking
 
     def outage(self):
         """From here on every connection is reset: those there are, and new ones, which count."""
@@ -129,12 +134,16 @@ class FaultProxy:
             if fault:
                 fault.hits += 1
         if fault and fault.cut != "after":
-            return self.answer(downstream, fault, method, path)
+            return self.answer(downstream, fault, method, path, body)
         given = {name: value for name, value in headers.items()
                  if name.lower() not in ("host", "content-length", "connection")}
-        upstream.request(method, path, body=body or None, headers=given)
-        response = upstream.getresponse()
-        self.note(method, path, response.status)
+        self.asks(1)
+        try:
+            upstream.request(method, path, body=body or None, headers=given)
+            response = upstream.getresponse()
+            self.note(method, path, response.status, body)
+        finally:
+            self.asks(-1)
         if fault:
             if "watch=true" not in path:
                 response.read()
@@ -142,8 +151,8 @@ class FaultProxy:
             return False
         return self.relay(downstream, response, "watch=true" in path)
 
-    def answer(self, downstream, fault, method, path):
-        self.note(method, path, fault.status or (200 if fault.event else 0))
+    def answer(self, downstream, fault, method, path, body):
+        self.note(method, path, fault.status or (200 if fault.event else 0), body)
         if fault.cut:
             reset(downstream)
             return False
@@ -174,9 +183,13 @@ class FaultProxy:
         downstream.sendall(b"0\r\n\r\n")
         return True
 
-    def note(self, method, path, status):
+    def note(self, method, path, status, body):
         with self.lock:
-            self.requests.append(Request(time.monotonic(), method, path, status))
+            self.requests.append(Request(time.monotonic(), method, path, status, body))
+
+    def asks(self, change):
+        with self.lock:
+            self.asking += change
 
 
 def reset(connection):

@@ -8,10 +8,11 @@ import uuid
 
 import pytest
 import yaml
+from kubernetes import client, config
 
 from harness import BIN, ROOT, wait_for
 from queue_proxy import free_port
-from world import API, RUN, kubeconfig
+from world import API, BACK_OFF, RUN, kubeconfig, new_namespace
 
 CONFIG = RUN / "admin.kubeconfig"
 SYSTEM = "pilotlight-system"
@@ -24,6 +25,13 @@ def kubectl(*arguments, text=None, check=True):
                           input=text, text=True, capture_output=True, timeout=60)
     assert done.returncode == 0 or not check, f"{arguments}: {done.stderr}"
     return done
+
+
+def system_namespace():
+    """Made when an earlier one has gone, with all that was in it."""
+    wait_for(f"the end of an earlier {SYSTEM}", lambda: not kubectl(
+        "get", "namespace", SYSTEM, "--ignore-not-found").stdout, BACK_OFF, every=0.2)
+    kubectl("apply", "-f", ROOT / "deploy/base/namespace.yaml")
 
 
 def get(kind, name, space):
@@ -52,6 +60,14 @@ def ready(port):
         return False
 
 
+def trusted():
+    """Whether the API server has been told whose certificates it is to believe."""
+    configurations = kubectl("get", "mutatingwebhookconfiguration,validatingwebhookconfiguration",
+                             "pilotlight", "-o", "json").stdout
+    return all(hook["clientConfig"].get("caBundle")
+               for one in json.loads(configurations)["items"] for hook in one["webhooks"])
+
+
 class Activators:
     """What stands in for them: their slice, and listeners on the ports of Services."""
 
@@ -59,8 +75,13 @@ class Activators:
         self.sockets = {}
 
     def listen(self, port):
-        for address in ACTIVATORS:
-            self.sockets[(address, port)] = socket.create_server((address, port))
+        made = {(address, port): socket.socket() for address in ACTIVATORS}
+        for place, each in made.items():
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            each.bind(place)
+        for each in made.values():  # right after one another: who dials meanwhile finds one alone
+            each.listen()
+        self.sockets.update(made)
 
     def close(self):
         for each in self.sockets.values():
@@ -80,7 +101,7 @@ def installation(access=own_access):
     access: the kubeconfig with which the program of that service account may speak. The webhook
     knows the controller by its account."""
     # The namespace first: nothing else could be tried in it.
-    kubectl("apply", "-f", ROOT / "deploy/base/namespace.yaml")
+    system_namespace()
     for file in ("rbac", "services", "activator", "autoscaler", "controller"):
         documents = yaml.safe_load_all((ROOT / f"deploy/base/{file}.yaml").read_text())
         for document in documents:
@@ -111,7 +132,7 @@ def installation(access=own_access):
     finally:
         kubectl("delete", "mutatingwebhookconfiguration,validatingwebhookconfiguration",
                 "pilotlight")
-        kubectl("delete", "namespace", SYSTEM)
+        kubectl("delete", "namespace", SYSTEM, "--wait=false")
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +152,7 @@ class Controller:
         self.process = subprocess.Popen(self.command)
         try:
             wait_for("a ready controller", lambda: ready(self.admin))
+            wait_for("its authority in the webhooks", trusted)
         except AssertionError:
             self.kill()
             raise
@@ -160,7 +182,7 @@ class Controller:
 @pytest.fixture
 def space():
     name = f"c-{uuid.uuid4().hex[:8]}"
-    kubectl("create", "namespace", name)
+    new_namespace(client.CoreV1Api(config.new_client_from_config(str(CONFIG))), name)
     kubectl("label", "namespace", name, "pod-security.kubernetes.io/warn=restricted")
     kubectl("-n", name, "create", "serviceaccount", "models")
     yield name

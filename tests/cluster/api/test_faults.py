@@ -9,13 +9,12 @@ import time
 import pytest
 
 from harness import wait_for
-from world import RUN, listens
+from world import ACTIVATOR_WATCHES, AUTOSCALER_WATCHES, BACK_OFF, RUN, listens
 
 API_SERVER = pathlib.Path(__file__).resolve().parents[1] / "apiserver.sh"
 SERVER = ("10.89.0.1", 6443)
 OUTAGE_SECONDS = float(os.environ.get("PILOTLIGHT_OUTAGE_SECONDS", "15"))
-BACK_OFF = 200  # seconds: Kubernetes' own controllers may look again only a minute after an outage
-WATCHES = 10  # six of the autoscaler, four of the activator
+WATCHES = AUTOSCALER_WATCHES + ACTIVATOR_WATCHES
 
 
 @pytest.mark.parametrize("fault", [

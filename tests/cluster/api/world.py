@@ -1,4 +1,6 @@
 """The product's programs against a real API server, and a kubelet played by a thread."""
+import contextlib
+import http.client
 import itertools
 import json
 import os
@@ -22,6 +24,8 @@ API = "https://10.89.0.1:6443"
 AUTOSCALER, ACTIVATOR = "127.0.0.3", "127.0.0.2"  # as on a laptop: each its own address
 GATEWAY = ("127.0.0.1", 8080)
 INJECT = "pilotlight.dev/inject"
+AUTOSCALER_WATCHES, ACTIVATOR_WATCHES = 6, 4
+BACK_OFF = 200  # seconds: Kubernetes' own controllers may look again only a minute after an outage
 
 
 def kubeconfig(path, server=API, token=None):
@@ -37,6 +41,13 @@ def kubeconfig(path, server=API, token=None):
         "users": [{"name": "u", "user": {"token": token} if token else administrator}],
         "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}]}))
     return path
+
+
+def new_namespace(core, name):
+    """Makes one, and waits for the account in it without which no pod is taken."""
+    core.create_namespace({"metadata": {"name": name}})
+    wait_for(f"the account of {name}", lambda: core.list_namespaced_service_account(
+        name, field_selector="metadata.name=default").items, BACK_OFF)
 
 
 def deployment(name, replicas=0, **annotations):
@@ -71,6 +82,7 @@ class Program:
         self.start()
 
     def start(self):
+        self.started = time.monotonic()
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(self.command, stdout=output, stderr=output,
                                             stdin=subprocess.DEVNULL, env=self.environment)
@@ -122,6 +134,23 @@ class Kept(Program):
 def listens(address, port):
     with socket.socket() as probe:
         return probe.connect_ex((address, port)) == 0
+
+
+class Held:
+    """A request that is in flight until release(): the end of its body does not come before."""
+
+    def __init__(self, host):
+        self.connection = http.client.HTTPConnection(*GATEWAY, timeout=120)
+        self.connection.putrequest("POST", "/", skip_host=True)
+        self.connection.putheader("Host", host)
+        self.connection.putheader("Content-Length", "1")
+        self.connection.endheaders()
+
+    def release(self):
+        """@return the status of its answer."""
+        with contextlib.closing(self.connection):
+            self.connection.send(b".")
+            return self.connection.getresponse().status
 
 
 class Kubelet:
@@ -176,9 +205,9 @@ class Kubelet:
         own = self.environment(pod)  # first: it may ask the API server
         app = Program(self.folder, "echo-server", "--port", port, "--address", "127.0.0.1")
         sidecar = Program(self.folder, "pilotlight-proxy", env=environment(
-            port, address, CONTAINER_CONCURRENCY="4", SERVING_NAMESPACE=self.space,
-            SERVING_CONFIGURATION=name, SERVING_REVISION=name, SERVING_POD=pod.metadata.name,
-            PILOTLIGHT_AUTOSCALER=self.wire, **own))
+            port, address, CONTAINER_CONCURRENCY="4", REVISION_TIMEOUT_SECONDS="240",
+            SERVING_NAMESPACE=self.space, SERVING_CONFIGURATION=name, SERVING_REVISION=name,
+            SERVING_POD=pod.metadata.name, PILOTLIGHT_AUTOSCALER=self.wire, **own))
         self.pods[pod.metadata.uid], self.addresses[pod.metadata.uid] = (app, sidecar), address
 
     def _tell(self, pod):
@@ -200,7 +229,7 @@ class World:
         self.api = config.new_client_from_config(str(kubeconfig(folder / "admin.kubeconfig")))
         self.api.rest_client.pool_manager.connection_pool_kw["retries"] = False
         self.apps, self.core = client.AppsV1Api(self.api), client.CoreV1Api(self.api)
-        self.core.create_namespace({"metadata": {"name": space}})
+        new_namespace(self.core, space)
         self.programs = []
         self.kubelet = Kubelet(self.api, space, folder, wire)
         self.autoscaler = self.activator = None
@@ -214,13 +243,13 @@ class World:
         self.activator = self.run(
             "pilotlight-activator", "--kubeconfig", self.config_file, "--address", ACTIVATOR,
             "--autoscaler", self.wire, "--listen", "%s:%d" % GATEWAY, "--shards", 1, *arguments)
-        wait_for("the gateway", lambda: listens(*GATEWAY))
+        wait_for("the activator", lambda: listens(*GATEWAY) and listens(ACTIVATOR, 8022))
 
     def start_autoscaler(self, *arguments, **options):
         arguments = arguments or ("--kubeconfig", self.config_file)
         self.autoscaler = self.run("pilotlight-autoscaler", *arguments, "--address", AUTOSCALER,
                                    **options)
-        wait_for("the autoscaler", lambda: listens(AUTOSCALER, 9444))
+        wait_for("the autoscaler", lambda: all(listens(AUTOSCALER, port) for port in (9444, 8022)))
 
     def run(self, name, *arguments, kind=Program, **options):
         self.programs.append(kind(self.folder, name, *arguments, **options))
@@ -246,8 +275,14 @@ class World:
             one.get("revision") == name and one.get("namespace") == self.space
             for one in self.page(ACTIVATOR)["revisions"]), every=0.05)
 
+    def host(self, name):
+        return f"{name}.{self.space}.example.com"
+
     def ask(self, name, path="/", timeout=120, **request):
-        return ask_now(GATEWAY, f"{name}.{self.space}.example.com", path, timeout, **request)
+        return ask_now(GATEWAY, self.host(name), path, timeout, **request)
+
+    def hold(self, name):
+        return Held(self.host(name))
 
     def replicas(self, name):
         return self.apps.read_namespaced_deployment(name, self.space).spec.replicas
