@@ -14,7 +14,7 @@ import yaml
 
 from harness import BIN, wait_for
 from http1 import ask_now
-from world import ACTIVATOR, AUTOSCALER, RUN, kubeconfig
+from world import ACTIVATOR, AUTOSCALER, RUN, kubeconfig, new_namespace
 
 NODE_IP = "10.89.0.1"
 PAGES = {"pilotlight-activator": ("10.89.140.2", ACTIVATOR),
@@ -66,7 +66,7 @@ class Installed:
         self.core.patch_node_status(self.node, {"status": {
             "addresses": [{"type": "InternalIP", "address": NODE_IP}],
             "daemonEndpoints": {"kubeletEndpoint": {"Port": self.kubelet.server_port}}}})
-        self.core.create_namespace({"metadata": {"name": self.system}})
+        new_namespace(self.core, self.system)
         for program, (address, real) in PAGES.items():
             self._pod(program, address)
             self.servers.append(Server((address, 8022), lambda path, real=real: (
@@ -110,6 +110,13 @@ class Installed:
         assert done.returncode == code, done
         return done
 
+    def status(self, *arguments):
+        """What it prints once every page has come in the two seconds that it gives each."""
+        def told():
+            done = self.run("status", *arguments)
+            return "tells nothing" not in done.stderr and done.stdout
+        return wait_for("every page", told, 60)
+
 
 @pytest.fixture
 def installed(world, tmp_path):
@@ -123,17 +130,16 @@ def installed(world, tmp_path):
 def test_people_see_a_cluster_through_its_api(world, installed):
     world.start_autoscaler("--kubeconfig", world.config_file, "--decision-file", "-")
     world.start_activator()
-    world.deploy("echo")
+    world.deploy("echo", window="300s")  # it is awake for as long
     world.routed("echo")
-    assert json.loads(installed.run("status", "-o", "json").stdout)["services"][0]["state"] == \
-        "asleep"
+    assert json.loads(installed.status("-o", "json"))["services"][0]["state"] == "asleep"
     assert world.ask("echo").status == 200
 
-    [service] = json.loads(installed.run("status", "-o", "json").stdout)["services"]
+    [service] = json.loads(installed.status("-o", "json"))["services"]
     assert (service["namespace"], service["name"]) == (world.space, "echo")
     assert service["desired"] >= 1 and service["wakes"] == 1
     assert service["parked"] == 0 and service["in_flight"] == 0
-    table = installed.run("status").stdout
+    table = installed.status()
     assert f"{world.space}/echo" in table and "awake" in table, table
 
     wait_for("the wake in the log", lambda: "cold_start" in world.autoscaler.text(), every=0.1)

@@ -2,6 +2,7 @@
 import asyncio
 import concurrent.futures
 import socket
+import subprocess
 import threading
 import time
 
@@ -75,8 +76,12 @@ class Node:
 
     def _learn(self):
         while not self.stopping.is_set():
+            try:
+                known = slices(self.space, self.name)
+            except (AssertionError, subprocess.TimeoutExpired):
+                continue  # it goes by what it knew, and looks again
             places = [(endpoint["addresses"][0], one["ports"][0]["port"])
-                      for one in slices(self.space, self.name) if one["ports"]
+                      for one in known if one["ports"]
                       for endpoint in one["endpoints"] or []
                       if endpoint["conditions"].get("ready") is not False]
             self.seen.append((time.monotonic(), places))

@@ -6,7 +6,7 @@ import time
 
 from harness import wait_for
 from kubernetes import client
-from world import AUTOSCALER, Kept, deployment
+from world import AUTOSCALER, AUTOSCALER_WATCHES, Kept, deployment
 
 DEPLOYMENTS, ENDPOINTS_EACH = 1000, 5
 AT_REST = 10  # seconds
@@ -43,8 +43,8 @@ def renewals_and_others(proxy, since, until=math.inf):
 def costs_at_rest(program, proxy):
     """Cores, MiB, renewals of the lease and other requests, of a process that has nothing to do.
     None when it ended meanwhile."""
-    wait_for("a second without a request", lambda: not renewals_and_others(
-        proxy, time.monotonic() - 1)[1], every=0.1)
+    # One more is of its lease.
+    wait_for("its watches", lambda: proxy.watched(AUTOSCALER_WATCHES + 1, program.started))
     lost, pid = program.leases_lost(), program.process.pid
     try:
         begun, cpu = time.monotonic(), cpu_seconds(pid)
