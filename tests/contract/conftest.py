@@ -9,7 +9,7 @@ import pytest
 from kubernetes import client, config
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
-from harness import Up, echo_service, wait_for  # noqa: E402
+from harness import Up, echo_service  # noqa: E402
 
 REAL = os.environ.get("PILOTLIGHT_CONTRACT_KUBECONFIG")
 
@@ -52,17 +52,6 @@ class Api:
 
     def create(self, plural, object, group="apps"):
         return self.call("POST", self.path(plural, group=group), object, expect=201)
-
-    def settled(self, path):
-        """The object once nobody changes it any more: a cluster's controllers write status."""
-        seen = []
-
-        def same_twice():
-            seen.append(self.get(path))
-            return len(seen) > 2 and len({one["metadata"]["resourceVersion"]
-                                          for one in seen[-3:]}) == 1
-        wait_for(f"{path} to settle", same_twice, every=0.2)
-        return seen[-1]
 
     def watch(self, path, **parameters):
         """Yields (type, object) until the server ends the watch."""
