@@ -101,6 +101,16 @@ def install():
         kubectl("-n", SYSTEM, "rollout", "status", f"deployment/pilotlight-{program}",
                 "--timeout=120s", seconds=150)
         say(f"  pilotlight-{program} is ready")
+    wait_for("webhooks that answer", webhooks_answer, seconds=120)
+
+
+def webhooks_answer():
+    """A node learns of their Service, and the API server of their certificate, a moment after the
+    controller is ready."""
+    try:
+        return kubectl("-n", "default", "apply", "--dry-run=server", "-f", MANIFEST)
+    except Failed:
+        return None
 
 
 def deploy():

@@ -24,6 +24,7 @@ def install(overlay):
     demo.wait_for("the end of the old controller", lambda: len([
         pod for pod in demo.read("pods", space=demo.SYSTEM)["items"]
         if pod["metadata"]["name"].startswith("pilotlight-controller")]) == 1)
+    demo.wait_for("webhooks that answer", demo.webhooks_answer, seconds=120)
 
 
 class App:
