@@ -113,7 +113,7 @@ def test_the_end_is_polite_and_whole(how, start):
 
 
 async def end_with_a_request_in_flight(up, how, address, host):
-    slow = asyncio.create_task(ask(address, host, "/?sleep=3000"))
+    slow = asyncio.create_task(ask(address, host, "/?sleep=5000"))
     await load.wait_for("the request to run", lambda: up.service()["in_flight"] == 1, every=0.02)
     if how == "down":
         down = await load.in_thread(lambda: run("down", state_dir=up.state_dir))
