@@ -57,9 +57,10 @@ Json replica_entry(const std::string& name, std::string_view address,
   return out;
 }
 
-double rate(const Json& routed) {
-  const Json* value = kube::find(routed, {"requests_per_second"});
-  return value != nullptr && value->is_number() ? value->get<double>() : 0.0;
+/// What the entry says; null when its component did not tell.
+Json told(const Json& entry, std::string_view name) {
+  const Json* value = kube::find(entry, {name});
+  return value != nullptr && value->is_number() ? *value : Json();
 }
 
 bool fails(const std::optional<StatusInputs::Facts>& known) {
@@ -83,19 +84,19 @@ Json service_entry(const config::DeploymentView& view, const StatusInputs& input
     replicas.push_back(replica_entry(name, kube::text(pod, {"status", "podIP"}), known));
   }
   const std::int64_t desired = view.replicas;
-  const std::int64_t parked = kube::integer(routed, {"parked"}).value_or(0);
+  const std::int64_t waiting = kube::integer(routed, {"parked"}).value_or(0);
   const auto urls = inputs.urls.find(view.name_space + "/" + view.service);
   Json out{{"namespace", view.name_space},
            {"name", view.service},
            {"revision", view.revision},
            {"urls", urls == inputs.urls.end() ? Json::array() : Json(urls->second)},
-           {"state", state_name(desired, ready, parked, replicas.size(), failing)},
+           {"state", state_name(desired, ready, waiting, replicas.size(), failing)},
            {"desired", desired},
            {"ready", ready},
-           {"parked", parked},
-           {"in_flight", kube::integer(routed, {"in_flight"}).value_or(0)},
-           {"requests_per_second", rate(routed)},
-           {"wakes", kube::integer(scaled, {"wakes"}).value_or(0)},
+           {"parked", told(routed, "parked")},
+           {"in_flight", told(routed, "in_flight")},
+           {"requests_per_second", told(routed, "requests_per_second")},
+           {"wakes", told(scaled, "wakes")},
            {"replicas", std::move(replicas)},
            {"decisions", kube::array(scaled, {"decisions"})}};
   return out;
