@@ -76,7 +76,6 @@ void Chronicle::patched(const wire::RevisionKey& revision, const PatchOutcome& o
   const bool taken = outcome.result == PatchResult::taken;
   if (taken && outcome.change.to > 0) entry->second.cold_starts.patched(outcome.ended_at);
   write(revision, entry->second, "patch", patch_fields(outcome), outcome.ended_at);
-  finish_cold_start(entry, outcome.ended_at);
 }
 
 Chronicle::Entries::iterator Chronicle::owner_by_deployment(const std::string& name_space,

@@ -139,6 +139,7 @@ ColdStart ColdStarts::story_of(const Wake& wake) {
   for (std::size_t i = index(Phase::scheduled); patch && i < kPhases; ++i) {
     if (marks[i]) patch = std::min(*patch, *marks[i]);
   }
+  if (patch) patch = std::max(*patch, marks[index(Phase::decide)].value_or(wake.began));
   if (wake.waited) marks[index(Phase::first_byte)] = wake.began + *wake.waited;
   std::vector<std::size_t> order;
   for (std::size_t i = 0; i < kPhases; ++i) {

@@ -17,7 +17,7 @@ namespace pilotlight::autoscaler {
 /// What a cold start is spent on, each named by what ends it.
 enum class Phase : std::uint8_t {
   decide,      ///< The number of replicas was decided.
-  patch,       ///< The API took it.
+  patch,       ///< The API took it: its answer, or the first thing that it caused.
   scheduled,   ///< The Pod has a node.
   image,       ///< The container's image is there.
   init,        ///< Init containers are done.
@@ -37,8 +37,8 @@ inline constexpr std::size_t kPhases = 9;
 /// One wake that has led to a ready replica.
 struct ColdStart {
   std::string replica;  ///< The first that was ready.
-  /// What nobody told of, or told of too late to be put between its neighbours, is absent: its time
-  /// is in the phase that follows.
+  /// What nobody told of, or told of a Pod too late to be put between its neighbours, is absent:
+  /// its time is in the phase that follows.
   std::array<std::optional<Duration>, kPhases> phases;
   Duration to_ready{};             ///< From the first parked request, or from the decision.
   std::optional<Duration> waited;  ///< Until the first answer, if there was one.

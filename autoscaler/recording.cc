@@ -34,11 +34,22 @@ bool is_near(const std::vector<std::int32_t>& counts, std::size_t at, std::int32
 }  // namespace
 
 double Recording::Told::seen_by(std::size_t turn) const {
-  double demand = most.front().demand;
+  double demand = 0;
   for (const Had& had : most) {
     if (had.turns <= turn) demand = had.demand;
   }
   return demand;
+}
+
+double Recording::largest_difference() const {
+  double largest = 0;
+  for (const auto& [second, told] : seconds) {
+    const auto [least, most] = std::minmax_element(
+        told.by.begin(), told.by.end(),
+        [](const auto& one, const auto& other) { return one.second < other.second; });
+    largest = std::max(largest, most->second - least->second);
+  }
+  return largest;
 }
 
 AsOne take_as_one(const Recording& recording) {

@@ -44,12 +44,14 @@ struct Recording {
     std::map<std::uint64_t, double> by;  ///< Epoch of a process: the demand it had in the end.
     std::vector<Had> most;               ///< That any of them had; grows.
 
-    /// As the turn of this number could see it.
+    /// As the turn of this number could see it; 0 before anything was told.
     [[nodiscard]] double seen_by(std::size_t turn) const;
   };
   std::map<TimeWindow::Second, Told> seconds;
   std::vector<RecordedTurn> turns;
-  double largest_difference = 0;  ///< Between what two processes had of the same second.
+
+  /// Between what two processes had of the same second in the end.
+  [[nodiscard]] double largest_difference() const;
 };
 
 /// By "namespace/revision". A line that a crash has cut short is skipped.

@@ -1,8 +1,5 @@
 // The lines of a recording, written and read.
 
-#include <algorithm>
-#include <cmath>
-
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -20,14 +17,10 @@ std::string name_of(const json& line) {
 
 void read_second(const json& line, Recording& recording) {
   Recording::Told& told = recording.seconds[line.value("second", std::int64_t{0})];
-  const auto [had, first] = told.by.emplace(line.value("epoch", std::uint64_t{0}), 0.0);
-  had->second += line.value("demand", 0.0);
-  if (first && !told.most.empty()) {
-    const double difference = std::abs(told.most.back().demand - had->second);
-    recording.largest_difference = std::max(recording.largest_difference, difference);
-  }
-  if (told.most.empty() || had->second > told.most.back().demand) {
-    told.most.push_back({had->second, recording.turns.size()});
+  double& had = told.by[line.value("epoch", std::uint64_t{0})];
+  had += line.value("demand", 0.0);
+  if (told.most.empty() || had > told.most.back().demand) {
+    told.most.push_back({had, recording.turns.size()});
   }
 }
 

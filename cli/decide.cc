@@ -101,7 +101,7 @@ int decide_as_one(const std::string& file, bool check) {
         "%s: %zu turns of %zu processes agree, %zu of them a turn late, %zu held; seconds "
         "differ by at most %.6f\n",
         name.c_str(), turns.size(), one.processes, one.different, one.held,
-        recording.largest_difference);
+        recording.largest_difference());
   }
   return 0;
 }

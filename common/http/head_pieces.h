@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <string_view>
 
@@ -21,15 +22,18 @@ class HeadPieces {
   }
 
  private:
-  /// Whether a line that ends at `from` or behind it is empty.
-  static bool has_empty_line(std::string_view bytes, std::size_t from) noexcept {
-    for (std::size_t at = bytes.find('\n', from); at < bytes.size(); at = bytes.find('\n', at + 1)) {
+  /// Whether an empty line that is not in front of the head ends at `from` or behind it.
+  bool has_empty_line(std::string_view bytes, std::size_t from) noexcept {
+    while (bytes.substr(begin_).starts_with("\r\n")) begin_ += 2;
+    for (std::size_t at = bytes.find('\n', std::max(from, begin_)); at < bytes.size();
+         at = bytes.find('\n', at + 1)) {
       const std::string_view before = bytes.substr(0, at);
       if (before.ends_with('\n') || before.ends_with("\n\r")) return true;
     }
     return false;
   }
 
+  std::size_t begin_ = 0;     // of the head, behind empty lines that some clients send before it
   std::size_t parsed_ = 0;    // bytes that a parse has found to be an unfinished head
   std::size_t searched_ = 0;  // for its end
 };

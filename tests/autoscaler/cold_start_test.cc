@@ -151,6 +151,18 @@ TEST(ColdStarts, TheApisAnswerMayComeBehindWhatItHasCaused) {
   EXPECT_EQ(phase(*story, Phase::first_byte), 1ms);
 }
 
+TEST(ColdStarts, AnApiThatNeverAnswersIsNotWaitedForForEver) {
+  ColdStarts starts;
+  starts.poked(kParked);
+  starts.woken(kParked);
+  starts.ready("r1", 0, 0, kParked + 1s);
+  starts.answered(1s);
+  EXPECT_FALSE(starts.take(kParked + 5999ms));
+  const auto story = starts.take(kParked + 6s);
+  ASSERT_TRUE(story);
+  EXPECT_TRUE(absent(*story, Phase::patch));
+}
+
 TEST(ColdStarts, AWakeThatLedToNothingTeachesNothing) {
   ColdStarts starts;
   starts.poked(kParked);

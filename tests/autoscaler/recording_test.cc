@@ -133,7 +133,7 @@ TEST_F(RecordingTest, ASecondThatTwoProcessesSawDifferentlyIsTold) {
   text << second_line(kKey, 9, 5, 2.75) << "\n";
   std::istringstream in(text.str());
   const auto read = read_recording(in, "x");
-  EXPECT_EQ(read->at(kName).largest_difference, 0.25);
+  EXPECT_EQ(read->at(kName).largest_difference(), 0.25);
   EXPECT_EQ(read->at(kName).seconds.at(5).seen_by(0), 3) << "one that lives forgets nothing";
 }
 
@@ -144,7 +144,7 @@ TEST_F(RecordingTest, WhatCameLateIsSeenByTheTurnsThatFollow) {
   const Recording::Told& second = read->at(kName).seconds.at(5);
   EXPECT_EQ(second.seen_by(0), 3) << "it came after that turn";
   EXPECT_EQ(second.seen_by(1), 4.5);
-  EXPECT_EQ(read->at(kName).largest_difference, 0);
+  EXPECT_EQ(read->at(kName).largest_difference(), 0);
 }
 
 TEST_F(RecordingTest, WhatOnlyTheNextProcessHeardIsLateForOneThatLives) {
@@ -156,7 +156,7 @@ TEST_F(RecordingTest, WhatOnlyTheNextProcessHeardIsLateForOneThatLives) {
   const Recording::Told& second = read->at(kName).seconds.at(5);
   EXPECT_EQ(second.seen_by(0), 3);
   EXPECT_EQ(second.seen_by(1), 5.5) << "what it was told in the history, and what came then";
-  EXPECT_EQ(read->at(kName).largest_difference, 1.5);
+  EXPECT_EQ(read->at(kName).largest_difference(), 2.5);
 }
 
 TEST_F(RecordingTest, WhatDoesNotReadIsNamed) {

@@ -161,7 +161,8 @@ class Up:
         """Until the service is asleep and no process of a replica of it runs."""
         found = wait_for(f"{name} to fall asleep",
                          lambda: (now := self.service(name))["state"] == "asleep"
-                         and not now["replicas"] and now, seconds, every=0.1)
+                         and now["parked"] == 0 and not now["replicas"] and now,
+                         seconds, every=0.1)
         return found
 
     def wait_wakes(self, count, name="echo"):

@@ -41,6 +41,7 @@ class FaultProxy:
         self.server, self.port, self.pki = server, port, run / "pki"
         self.requests, self.faults, self.open = [], [], set()
         self.asking = 0  # requests that the server has not answered yet
+        self.watches = []  # when those that go on were opened
         self.lock = threading.Lock()
         self.down, self.turned_away = False, 0
         self._incoming = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -82,8 +83,9 @@ class FaultProxy:
                        for one in self.requests)
 
     def watched(self, count, since=0.0):
-        """Whether so many watches have been opened since then, and nothing else is being asked."""
-        return self.count("GET", "watch=true", since) >= count and not self.asking
+        """Whether so many watches that were opened since then go on, and nothing is being asked."""
+        with self.lock:
+            return sum(at >= since for at in self.watches) >= count and not self.asking
 
     def outage(self):
         """From here on every connection is reset: those there are, and new ones, which count."""
@@ -178,8 +180,15 @@ class FaultProxy:
             downstream.sendall(head.encode() + f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
             return True
         downstream.sendall(head.encode() + b"Transfer-Encoding: chunked\r\n\r\n")
-        while piece := response.read1(65536):
-            downstream.sendall(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
+        opened = time.monotonic()
+        with self.lock:
+            self.watches.append(opened)
+        try:
+            while piece := response.read1(65536):
+                downstream.sendall(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
+        finally:
+            with self.lock:
+                self.watches.remove(opened)
         downstream.sendall(b"0\r\n\r\n")
         return True
 

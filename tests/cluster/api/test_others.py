@@ -13,7 +13,7 @@ from http1 import ask_now
 from world import AUTOSCALER
 
 ATTEMPTS = 4
-RIVALS = 2  # seconds: for so long Deployments wait until it is known whom others scale
+RIVALS = 2  # seconds, autoscaler/app.cc: so long Deployments wait to know whom others scale
 COST = "controller.kubernetes.io/pod-deletion-cost"
 PATH = "pilotlight.dev/traffic-path"
 

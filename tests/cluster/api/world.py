@@ -61,7 +61,7 @@ def deployment(name, replicas=0, **annotations):
                  "template": {
                      "metadata": {"labels": labels, "annotations": {
                          "pilotlight.dev/container-concurrency": "4",
-                         "pilotlight.dev/timeout-seconds": "240"}},
+                         "pilotlight.dev/timeout-seconds": "600"}},
                      "spec": {"containers": [{"name": "app", "image": "echo"}]}}}}
 
 
@@ -205,7 +205,7 @@ class Kubelet:
         own = self.environment(pod)  # first: it may ask the API server
         app = Program(self.folder, "echo-server", "--port", port, "--address", "127.0.0.1")
         sidecar = Program(self.folder, "pilotlight-proxy", env=environment(
-            port, address, CONTAINER_CONCURRENCY="4", REVISION_TIMEOUT_SECONDS="240",
+            port, address, CONTAINER_CONCURRENCY="4", REVISION_TIMEOUT_SECONDS="600",
             SERVING_NAMESPACE=self.space, SERVING_CONFIGURATION=name, SERVING_REVISION=name,
             SERVING_POD=pod.metadata.name, PILOTLIGHT_AUTOSCALER=self.wire, **own))
         self.pods[pod.metadata.uid], self.addresses[pod.metadata.uid] = (app, sidecar), address
