@@ -1,8 +1,8 @@
 // Feeds arbitrary bytes to the HTTP/1.1 head parser, the body scanner and the head rewriter.
 //
 // Beyond "does not crash": views stay within the input, a head is accepted the same whether it
-// comes whole or grows, what is forwarded parses again to the same request, and a body's end does
-// not depend on how its pieces were cut.
+// comes whole or grows, and parsed when its last byte has come, what is forwarded parses again to
+// the same request, and a body's end does not depend on how its pieces were cut.
 
 #include <cstdint>
 #include <cstdlib>
@@ -16,6 +16,7 @@
 #include "common/http/body.h"
 #include "common/http/forwarding.h"
 #include "common/http/head_parser.h"
+#include "common/http/head_pieces.h"
 
 namespace {
 
@@ -85,6 +86,12 @@ void check_request(std::string_view bytes) {
   RequestHead again;
   const auto shorter = parse_request(bytes.substr(0, *used - 1), again);
   require(!shorter || *shorter == 0);
+  HeadPieces pieces;
+  bool asked = false;
+  for (std::size_t size = 0; size <= *used; ++size) {
+    asked = pieces.worth_parsing(bytes.substr(0, size));
+  }
+  require(asked);
 
   OutgoingHead out;
   RequestEdit edit;
