@@ -8,7 +8,8 @@
 #include <span>
 
 #include <sys/epoll.h>
-#include <sys/socket.h>
+
+#include "common/wire/credentials.h"
 
 namespace pilotlight::bench {
 namespace {
@@ -35,7 +36,7 @@ std::uint64_t monotonic_us(TimePoint at) {
 /// One end of a connection: a sidecar, or the activator.
 struct Fleet::Party {
   wire::Hello hello;
-  Fd socket;
+  Line line;
   wire::FrameReader reader;
   wire::Bytes unsent;
   std::uint64_t born_us = 0;
@@ -43,6 +44,7 @@ struct Fleet::Party {
 };
 
 Fleet::Fleet(const Options& options) : options_(options), epoll_(make_epoll()), chunk_(kChunk) {
+  if (!options_.ca.empty()) trust_.emplace(options_.ca, wire::kServerName);
   for (std::uint32_t i = 0; i < options_.sidecars; ++i) {
     auto party = std::make_unique<Party>();
     wire::Hello& hello = party->hello;
@@ -68,10 +70,10 @@ Fleet::~Fleet() = default;
 std::string Fleet::revision_name(std::uint32_t number) { return "fleet-" + std::to_string(number); }
 
 void Fleet::open(Party& party) {
-  party.socket = begin_connect(options_.autoscaler);
-  if (!party.socket) die("connect to the autoscaler");
+  party.line = Line(begin_connect(options_.autoscaler), trust_ ? &*trust_ : nullptr);
+  if (!party.line) die("connect to the autoscaler");
   party.born_us = monotonic_us(Steady::now());
-  watch(epoll_, party.socket, &party);
+  watch(epoll_, party.line.socket(), &party);
   say(party, party.hello);
 }
 
@@ -117,7 +119,7 @@ void Fleet::report_due(TimePoint now) {
 }
 
 void Fleet::report(Party& party, TimePoint now) {
-  if (!party.socket) return;
+  if (!party.line) return;
   wire::Stats stats;
   stats.revision = party.hello.revision;
   stats.epoch = party.hello.epoch;
@@ -155,10 +157,9 @@ void Fleet::say(Party& party, const wire::Frame& frame) {
 }
 
 void Fleet::flush(Party& party) {
-  while (party.socket && !party.unsent.empty()) {
-    const ssize_t sent = ::send(party.socket.get(), party.unsent.data(), party.unsent.size(),
-                                MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (sent < 0 && (errno == EAGAIN || errno == ENOTCONN)) return;  // epoll says when to go on
+  while (party.line && !party.unsent.empty()) {
+    const ssize_t sent = party.line.send(party.unsent);
+    if (sent == 0) return;
     if (sent < 0) return lose(party);
     party.unsent.erase(party.unsent.begin(), party.unsent.begin() + sent);
   }
@@ -166,7 +167,7 @@ void Fleet::flush(Party& party) {
 
 void Fleet::lose(Party& party) {
   ++lost_;
-  party.socket.reset();
+  party.line.close();
 }
 
 void Fleet::handle(int timeout_ms) {
@@ -177,15 +178,16 @@ void Fleet::handle(int timeout_ms) {
   for (int i = 0; i < count; ++i) {
     Party& party = *static_cast<Party*>(events[static_cast<std::size_t>(i)].data.ptr);
     flush(party);
-    if (party.socket) take(party);
+    take(party);
+    flush(party);  // what has waited for the handshake
   }
 }
 
 void Fleet::take(Party& party) {
-  while (party.socket) {
-    const ssize_t got = ::recv(party.socket.get(), chunk_.data(), chunk_.size(), MSG_DONTWAIT);
-    if (got < 0 && (errno == EAGAIN || errno == ENOTCONN)) return;
-    if (got <= 0) return lose(party);
+  while (party.line) {
+    const ssize_t got = party.line.receive(chunk_);
+    if (got == 0) return;
+    if (got < 0) return lose(party);
     party.reader.feed(std::span<const std::byte>(chunk_).first(static_cast<std::size_t>(got)));
     for (;;) {
       Result<std::optional<wire::Frame>> frame = party.reader.next();

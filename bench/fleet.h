@@ -4,10 +4,12 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "bench/line.h"
 #include "bench/socket.h"
 #include "common/base/clock.h"
 #include "common/wire/codec.h"
@@ -15,8 +17,8 @@
 namespace pilotlight::bench {
 
 /// The sidecars of many replicas and one activator, as an autoscaler sees them: each has a TCP
-/// connection of its own and speaks the wire protocol, frame by frame as the product does (HELLO,
-/// READY, STATS, POKE, and PONG for every PING). One thread.
+/// connection of its own, with or without TLS, and speaks the wire protocol, frame by frame as the
+/// product does (HELLO, READY, STATS, POKE, and PONG for every PING). One thread.
 ///
 /// A sidecar reports once a second, at an instant of its own that is spread over the second, a load
 /// that never changes. What the autoscaler asks for as report period is not followed.
@@ -27,6 +29,7 @@ class Fleet {
     std::uint32_t sidecars = 0;
     std::uint32_t revisions = 1;  ///< The sidecars belong to these, in turns.
     std::string token;
+    std::string ca;             ///< File; with it they speak TLS.
     double concurrency = 0.65;  ///< Requests at once in every replica.
   };
 
@@ -76,6 +79,7 @@ class Fleet {
   void lose(Party& party);
 
   Options options_;
+  std::optional<Trust> trust_;
   Fd epoll_;
   wire::Bytes chunk_;                             // what has just been read
   std::vector<std::unique_ptr<Party>> sidecars_;  // in the order of their reports

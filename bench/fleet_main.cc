@@ -18,6 +18,7 @@ constexpr const char* kUsage =
     "usage: bench-fleet --api IP:PORT --autoscaler IP:PORT [options]\n"
     "Says \"serving\" once the API listens, reads the autoscaler's process id from stdin, runs,\n"
     "prints its result, and keeps all connections until EOF on stdin.\n"
+    "  --ca FILE          everybody speaks TLS, and trusts who is certified by this\n"
     "  --sidecars N       one report a second each (0)\n"
     "  --revisions N      that they belong to (1)\n"
     "  --warm-up S        before the measured window (2)\n"
@@ -44,6 +45,8 @@ void take(FleetRun::Options& options, const std::string& name, const std::string
     options.api = address_of(name, value);
   } else if (name == "--autoscaler") {
     options.fleet.autoscaler = address_of(name, value);
+  } else if (name == "--ca") {
+    options.fleet.ca = value;
   } else if (name == "--sidecars") {
     options.fleet.sidecars = count;
   } else if (name == "--revisions") {
