@@ -18,6 +18,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration kOldNews = 1s;
+constexpr Duration kPathTime = 60s;  // for every node to know that a Service leads elsewhere
 constexpr std::size_t kInOneGo = 8;  // revisions, between two looks at what has come in
 
 }  // namespace
@@ -127,6 +128,7 @@ std::vector<Signal> Loop::signals_of(const Subject& subject) const {
 }
 
 void Loop::decide_on(Subject& subject, std::optional<std::uint32_t> parked, TimePoint now) {
+  note_path(subject, now);
   if (!subject.rival.empty()) return;
   LoggedDecision logged;
   logged.at = now;
@@ -140,10 +142,18 @@ void Loop::decide_on(Subject& subject, std::optional<std::uint32_t> parked, Time
   if (paths_ != nullptr && logged.decision.desired) {
     subject.direct = logged.decision.direct && measured(subject, now);
     paths_->want(subject.view.key, subject.direct);
+    note_path(subject, now);
   }
   leave_checkpoint(subject, now);
   if (recording_ != nullptr) record_turn(subject, logged);
   apply(subject, logged);
+}
+
+/// What a replica that ends may be promised depends on it.
+void Loop::note_path(Subject& subject, TimePoint now) {
+  if (paths_ == nullptr) return;
+  if (subject.direct || paths_->shown(subject.view.key)) subject.direct_until = now + kPathTime;
+  registry_.set_direct(subject.view.key, now < subject.direct_until);
 }
 
 /// Whether what goes past the activators would be known. Without a replica there is nobody but

@@ -116,6 +116,7 @@ class Loop final : public wire::ServerListener, public RegistryListener, public 
   void record_turn(const Subject& subject, const LoggedDecision& logged);
   void leave_to(Subject& subject, const std::string& who);
   [[nodiscard]] bool measured(Subject& subject, TimePoint now) const;
+  void note_path(Subject& subject, TimePoint now);
   [[nodiscard]] std::vector<PodCost> costs_of(const Subject& subject, std::int32_t to) const;
   void decide_on(Subject& subject, std::optional<std::uint32_t> parked, TimePoint now);
   void apply(Subject& subject, const LoggedDecision& logged);

@@ -45,6 +45,11 @@ void PathMarks::gone(const wire::RevisionKey& revision) {
   tidy(mark);
 }
 
+bool PathMarks::shown(const wire::RevisionKey& revision) const {
+  const auto mark = marks_.find(revision);
+  return mark != marks_.end() && mark->second.shown;
+}
+
 std::optional<PathMarks::Attempt> PathMarks::next(TimePoint now) {
   if (due_.empty() || due_.begin()->first > now) return std::nullopt;
   Attempt attempt;

@@ -42,6 +42,9 @@ class PathMarks {
   [[nodiscard]] TimePoint next_due() const noexcept;
   void ended(const Attempt& attempt, bool taken, TimePoint now, std::mt19937_64& random);
 
+  /// Whether its Service leads past the activators, as the API shows it.
+  [[nodiscard]] bool shown(const wire::RevisionKey& revision) const;
+
   /// Services whose mark is not what it should be.
   [[nodiscard]] std::size_t waiting() const noexcept { return due_.size(); }
 

@@ -30,6 +30,9 @@ class PathTeller {
   void forget(const wire::RevisionKey& revision) { marks_.forget(revision); }
   void seen(const wire::RevisionKey& revision, const std::string& service, bool direct);
   void gone(const wire::RevisionKey& revision) { marks_.gone(revision); }
+  [[nodiscard]] bool shown(const wire::RevisionKey& revision) const {
+    return marks_.shown(revision);
+  }
 
   /// Works until close(). Spawn it once.
   [[nodiscard]] Task<> run();

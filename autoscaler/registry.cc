@@ -203,11 +203,17 @@ void Registry::drained(wire::Peer& activator, const wire::Drained& frame) {
 
 void Registry::finish_fence(const wire::RevisionKey& key, Entry& entry) {
   if (entry.peer == nullptr || entry.record.phase != ReplicaPhase::draining) return;
+  if (groups_.at(key).direct) return;
   wire::Drained drained;
   drained.revision = key;
   drained.replica = entry.record.name;
   drained.epoch = entry.record.epoch;
   entry.peer->send(drained);
+}
+
+void Registry::set_direct(const wire::RevisionKey& key, bool direct) {
+  const auto group = groups_.find(key);
+  if (group != groups_.end()) group->second.direct = direct;
 }
 
 void Registry::track(const wire::RevisionKey& key, Duration stable_window, TimePoint now) {

@@ -46,9 +46,11 @@ class RegistryListener {
 /// Every change goes out to every activator at once, as a whole set of the revision. A sidecar is
 /// believed about its own epoch only; one whose connection breaks stays listed for 1 s, because a
 /// reconnect takes less. Draining is a fence: every activator is sent DRAIN, and when each has
-/// answered or is gone the sidecar is told DRAINED. A set is `complete` while every address that
-/// the revision's EndpointSlices call ready has a sidecar that has said how it is: one that cannot
-/// reach us serves all the same, so activators must not forget it for our ignorance (ADR 0013).
+/// answered or is gone the sidecar is told DRAINED; but not where clients may come past the
+/// activators: nobody can promise for them, and the sidecar waits until none comes. A set is
+/// `complete` while every address that the revision's EndpointSlices call ready has a sidecar that
+/// has said how it is: one that cannot reach us serves all the same, so activators must not forget
+/// it for our ignorance (ADR 0013).
 ///
 /// Peers are borrowed between joined() and left(). One shard; pure but for what it sends.
 class Registry {
@@ -62,6 +64,8 @@ class Registry {
   void ready(wire::Peer& sidecar, const wire::Ready& frame);
   void not_ready(wire::Peer& sidecar, const wire::NotReady& frame);
   void drained(wire::Peer& activator, const wire::Drained& frame);
+  /// Whether clients may come to its replicas past the activators.
+  void set_direct(const wire::RevisionKey& revision, bool direct);
 
   /// There is a Deployment for it: activators are told of it even while it has no replica.
   /// Should EndpointSlices be unknown one window later, what sidecars have said is all there is.
@@ -115,6 +119,7 @@ class Registry {
     std::uint64_t wake_p50_us = 0;             // 0: none was seen
     std::uint64_t wake_p95_us = 0;
     bool tracked = false;
+    bool direct = false;  // clients may come past the activators
     bool complete = false;
     bool settled = false;  // advance() has nothing to do here until something changes
     TimePoint complete_at = TimePoint::max();  // at the latest, if no slices are known by then

@@ -89,6 +89,7 @@ class Layering(unittest.TestCase):
         ("config/yaml.cc", "<", "yaml-cpp/yaml.h"),
         ("common/net/a.h", "<", "boost/asio/ip/tcp.hpp"),
         ("common/net/tls.cc", "<", "openssl/ssl.h"),
+        ("bench/line.cc", "<", "openssl/ssl.h"),
         ("tests/common/flow/a_test.cc", '"', "proxy/app.h"),
     ]
 

@@ -12,8 +12,9 @@ namespace pilotlight {
 /// Where all traffic comes through activators of ours and the autoscaler is connected, the answer
 /// is exact: DRAINED says that no activator will send anything more. A client that came without an
 /// activator, Knative's included, is bound by no such promise: from then on, and while nobody is
-/// connected, Knative's guess has to do: 30 s without a new request. Requests
-/// that are under way are not its business: who fences waits for them.
+/// connected, Knative's guess has to do: 30 s without a new request. The autoscaler does not say
+/// DRAINED where the Service leads such clients here. Requests that are under way are not its
+/// business: who fences waits for them.
 class DrainFence {
  public:
   struct Params {

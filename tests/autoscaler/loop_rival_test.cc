@@ -113,5 +113,36 @@ TEST_F(LoopWithOthers, RequestsMayGoPastTheActivatorsOnceAReplicaIsReady) {
   clock.settle();
 }
 
+TEST_F(LoopWithOthers, NoReplicaIsPromisedThatNothingComesWhileItsServiceLeadsToPods) {
+  FakePaths paths;
+  PathTeller teller(clock, paths, random);
+  loop.tell_paths(teller);
+  loop.track(view(2));
+  loop.joined(activator);
+  start();
+  for (const char* name : {"r1", "r2"}) ready(sidecars.emplace_back(FakePeer::sidecar(name)));
+  const auto drain = [this](FakePeer& sidecar) {
+    wire::NotReady draining;
+    draining.epoch = sidecar.hello().epoch;
+    draining.reason = wire::NotReadyReason::draining;
+    loop.received(sidecar, draining);
+    wire::Drained drained;
+    drained.revision = key;
+    drained.replica = sidecar.hello().replica;
+    drained.epoch = sidecar.hello().epoch;
+    loop.received(activator, drained);
+  };
+  // As another autoscaler has left it: the API shows it before anything was decided here.
+  teller.seen(key, "iris-00001-private", true);
+  run_load(1, 3s);
+  teller.seen(key, "iris-00001-private", false);
+  run_load(1, 50s);
+  drain(sidecars[0]);
+  EXPECT_EQ(sidecars[0].count<wire::Drained>(), 0U) << "a node may not know of it yet";
+  run_load(1, 15s);
+  drain(sidecars[1]);
+  EXPECT_EQ(sidecars[1].count<wire::Drained>(), 1U);
+}
+
 }  // namespace
 }  // namespace pilotlight::autoscaler

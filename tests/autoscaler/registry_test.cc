@@ -180,6 +180,20 @@ TEST_F(RegistryTest, WithoutActivatorsTheFenceIsOpenAtOnce) {
   EXPECT_EQ(r1.count<wire::Drained>(), 2U);
 }
 
+TEST_F(RegistryTest, NobodyPromisesForClientsThatComePastTheActivators) {
+  registry.joined(activator);
+  registry.joined(r1);
+  say_ready(r1);
+  registry.set_direct(key, true);
+  say_draining(r1);
+  say_drained(activator, r1);
+  EXPECT_EQ(activator.count<wire::Drain>(), 1U) << "activators let go of it all the same";
+  EXPECT_EQ(r1.count<wire::Drained>(), 0U);
+  registry.set_direct(key, false);
+  say_draining(r1);  // asked again after a reconnect
+  EXPECT_EQ(r1.count<wire::Drained>(), 1U);
+}
+
 TEST_F(RegistryTest, ADrainThatIsCalledOffIsReadyAgain) {
   registry.joined(activator);
   registry.joined(r1);
