@@ -128,8 +128,7 @@ std::vector<Signal> Loop::signals_of(const Subject& subject) const {
 }
 
 void Loop::decide_on(Subject& subject, std::optional<std::uint32_t> parked, TimePoint now) {
-  note_path(subject, now);
-  if (!subject.rival.empty()) return;
+  if (!subject.rival.empty()) return note_path(subject, now);
   LoggedDecision logged;
   logged.at = now;
   logged.seen = observe(subject, parked, now);
@@ -142,8 +141,8 @@ void Loop::decide_on(Subject& subject, std::optional<std::uint32_t> parked, Time
   if (paths_ != nullptr && logged.decision.desired) {
     subject.direct = logged.decision.direct && measured(subject, now);
     paths_->want(subject.view.key, subject.direct);
-    note_path(subject, now);
   }
+  note_path(subject, now);
   leave_checkpoint(subject, now);
   if (recording_ != nullptr) record_turn(subject, logged);
   apply(subject, logged);
