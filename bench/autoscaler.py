@@ -17,6 +17,7 @@ import urllib.request
 
 import report
 import stage
+import tls_world  # of the tests, where stage finds queue_proxy too
 
 MIB = 1024 * 1024
 KIB = 1024
@@ -49,22 +50,18 @@ def metric(text, name):
     return float(found[1]) if found else None
 
 
-def make_certificate(folder):
-    """tls.crt and tls.key for the autoscaler, which is its own authority."""
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                    "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1", "-subj", "/CN=bench",
-                    "-addext", "subjectAltName=DNS:pilotlight-autoscaler",
-                    "-keyout", folder / "tls.key", "-out", folder / "tls.crt"],
-                   check=True, capture_output=True, timeout=60)
-
-
 def measure(binaries, size):
     """One run. What bench-fleet says, and beside it the frames that the autoscaler has counted."""
-    with tempfile.TemporaryDirectory() as folder:
-        if not size.tls:
-            return measure_with(binaries, size, [], [])
-        make_certificate(pathlib.Path(folder))
-        return measure_with(binaries, size, ["--ca", f"{folder}/tls.crt"], ["--wire-tls", folder])
+    if not size.tls:
+        return measure_with(binaries, size, [], [])
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        authority = tls_world.Authority(folder)
+        certificate, key = authority.issue_files("autoscaler", "DNS:pilotlight-autoscaler")
+        certificate.rename(folder / "tls.crt")
+        key.rename(folder / "tls.key")
+        return measure_with(binaries, size, ["--ca", authority.certificate],
+                            ["--wire-tls", folder])
 
 
 def measure_with(binaries, size, fleet_options, autoscaler_options):
