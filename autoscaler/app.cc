@@ -102,7 +102,7 @@ App::App(Options options)
       rivals_wait_(shard_.clock().make_timer()),
       rivals_(loop_, [this] { rivals_wait_->cancel(); }),
       path_teller_(shard_.clock(), target_, random_),
-      paths_(path_teller_),
+      paths_(path_teller_, loop_),
       pulled_(loop_),
       deployment_watch_(kube_, shard_.clock(), ours(kube::kDeployments), deployments_, random_),
       slice_watch_(kube_, shard_.clock(), service_slices(), slices_, random_),

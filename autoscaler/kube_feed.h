@@ -94,16 +94,19 @@ class RivalFeed final : public kube::Watcher::Listener {
   Rivals rivals_;
 };
 
-/// Tells the PathTeller of the private Services, and how they are marked.
+/// Tells the PathTeller of the private Services, and how they are marked; and the Loop when all
+/// have been seen.
 class PathFeed final : public kube::Watcher::Listener {
  public:
-  explicit PathFeed(PathTeller& paths) : paths_(paths) {}
+  PathFeed(PathTeller& paths, Loop& loop) : paths_(paths), loop_(loop) {}
 
   void applied(const kube::Json& object) override;
   void removed(const kube::Json& object) override;
+  void synced() override { loop_.paths_known(); }
 
  private:
   PathTeller& paths_;
+  Loop& loop_;
 };
 
 /// Tells the Loop of images that were pulled, from the Events that kubelet writes. What a first

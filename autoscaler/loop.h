@@ -61,8 +61,12 @@ class Loop final : public wire::ServerListener, public RegistryListener, public 
   /// What the calendar says, in nanoseconds since 1970: floors go by it. The system's if not told.
   void tell_time_by(std::function<std::int64_t()> wall) { wall_ns_ = std::move(wall); }
   /// Is told which way requests go. Must outlive this.
-  void tell_paths(PathTeller& paths) noexcept { paths_ = &paths; }
+  void tell_paths(PathTeller& paths) noexcept;
   [[nodiscard]] const PathTeller* paths() const noexcept { return paths_; }
+
+  /// The PathTeller has seen every private Service that there is. Until then no replica that ends
+  /// is promised that nothing comes.
+  void paths_known();
 
   /// All Deployments that were there at the start have been told of.
   void deployments_known();
@@ -116,7 +120,9 @@ class Loop final : public wire::ServerListener, public RegistryListener, public 
   void record_turn(const Subject& subject, const LoggedDecision& logged);
   void leave_to(Subject& subject, const std::string& who);
   [[nodiscard]] bool measured(Subject& subject, TimePoint now) const;
+  static void note_senders(Subject& subject);
   void note_path(Subject& subject, TimePoint now);
+  void promise_again();
   [[nodiscard]] std::vector<PodCost> costs_of(const Subject& subject, std::int32_t to) const;
   void decide_on(Subject& subject, std::optional<std::uint32_t> parked, TimePoint now);
   void apply(Subject& subject, const LoggedDecision& logged);
@@ -147,6 +153,7 @@ class Loop final : public wire::ServerListener, public RegistryListener, public 
   std::unique_ptr<Timer> timer_;
   bool leading_ = true;
   bool deployments_known_ = false;
+  bool paths_known_ = false;
   bool closed_ = false;
 };
 

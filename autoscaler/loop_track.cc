@@ -32,6 +32,24 @@ void Loop::lead() {
 void Loop::deployments_known() {
   deployments_known_ = true;
   early_.clear();
+  promise_again();
+}
+
+void Loop::tell_paths(PathTeller& paths) noexcept {
+  paths_ = &paths;
+  registry_.expect_paths();
+}
+
+void Loop::paths_known() {
+  paths_known_ = true;
+  promise_again();
+}
+
+/// Which replicas clients may come to is known once both lists are.
+void Loop::promise_again() {
+  if (!paths_known_ || !deployments_known_) return;
+  for (const auto& [key, subject] : subjects_) note_path(*subject, clock_.now());
+  registry_.paths_known();
 }
 
 void Loop::track(const SubjectView& view) {
@@ -60,6 +78,7 @@ void Loop::track(const SubjectView& view) {
   registry_.track(view.key, subject.policy.stable_window, now);
   if (!added) return;
   subject.desired = view.replicas;
+  note_path(subject, now);
   subject.next_tick = next_turn(view.key, now);
   subject.collector.spread(subject.next_tick.time_since_epoch() % kTick / 5);
   if (!deployments_known_) await_return(subject, now);

@@ -203,7 +203,7 @@ void Registry::drained(wire::Peer& activator, const wire::Drained& frame) {
 
 void Registry::finish_fence(const wire::RevisionKey& key, Entry& entry) {
   if (entry.peer == nullptr || entry.record.phase != ReplicaPhase::draining) return;
-  if (groups_.at(key).direct) return;
+  if (!paths_known_ || groups_.at(key).direct) return;
   wire::Drained drained;
   drained.revision = key;
   drained.replica = entry.record.name;
@@ -214,6 +214,15 @@ void Registry::finish_fence(const wire::RevisionKey& key, Entry& entry) {
 void Registry::set_direct(const wire::RevisionKey& key, bool direct) {
   const auto group = groups_.find(key);
   if (group != groups_.end()) group->second.direct = direct;
+}
+
+void Registry::paths_known() {
+  if (std::exchange(paths_known_, true)) return;
+  for (auto& [key, group] : groups_) {
+    for (auto& [name, entry] : group.entries) {
+      if (entry.fence.empty()) finish_fence(key, entry);
+    }
+  }
 }
 
 void Registry::track(const wire::RevisionKey& key, Duration stable_window, TimePoint now) {

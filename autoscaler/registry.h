@@ -66,6 +66,10 @@ class Registry {
   void drained(wire::Peer& activator, const wire::Drained& frame);
   /// Whether clients may come to its replicas past the activators.
   void set_direct(const wire::RevisionKey& revision, bool direct);
+  /// Until paths_known(), clients may come past the activators to any replica.
+  void expect_paths() noexcept { paths_known_ = false; }
+  /// set_direct() has told of every Service that there is.
+  void paths_known();
 
   /// There is a Deployment for it: activators are told of it even while it has no replica.
   /// Should EndpointSlices be unknown one window later, what sidecars have said is all there is.
@@ -142,6 +146,7 @@ class Registry {
   std::map<wire::Peer*, bool> activators_;  // whether it has replayed
   std::uint64_t generation_ = 0;
   bool slices_known_ = false;
+  bool paths_known_ = true;
 };
 
 }  // namespace pilotlight::autoscaler

@@ -113,15 +113,18 @@ TEST_F(LoopWithOthers, RequestsMayGoPastTheActivatorsOnceAReplicaIsReady) {
   clock.settle();
 }
 
-TEST_F(LoopWithOthers, NoReplicaIsPromisedThatNothingComesWhileItsServiceLeadsToPods) {
-  FakePaths paths;
-  PathTeller teller(clock, paths, random);
-  loop.tell_paths(teller);
-  loop.track(view(2));
-  loop.joined(activator);
-  start();
-  for (const char* name : {"r1", "r2"}) ready(sidecars.emplace_back(FakePeer::sidecar(name)));
-  const auto drain = [this](FakePeer& sidecar) {
+/// What replicas that end are told, by an autoscaler that knows of Services what `teller` has seen.
+class LoopWithPaths : public LoopWithOthers {
+ protected:
+  LoopWithPaths() {
+    loop.tell_paths(teller);
+    loop.track(view(2));
+    loop.joined(activator);
+    start();
+    for (const char* name : {"r1", "r2"}) ready(sidecars.emplace_back(FakePeer::sidecar(name)));
+  }
+  /// The replica ends, and the activator has let go of it.
+  void drain(FakePeer& sidecar) {
     wire::NotReady draining;
     draining.epoch = sidecar.hello().epoch;
     draining.reason = wire::NotReadyReason::draining;
@@ -131,9 +134,16 @@ TEST_F(LoopWithOthers, NoReplicaIsPromisedThatNothingComesWhileItsServiceLeadsTo
     drained.replica = sidecar.hello().replica;
     drained.epoch = sidecar.hello().epoch;
     loop.received(activator, drained);
-  };
+  }
+  FakePaths paths;
+  PathTeller teller{clock, paths, random};
+};
+
+TEST_F(LoopWithPaths, NothingIsPromisedWhileTheServiceLeadsToPods) {
   // As another autoscaler has left it: the API shows it before anything was decided here.
   teller.seen(key, "iris-00001-private", true);
+  loop.paths_known();
+  loop.deployments_known();
   run_load(1, 3s);
   teller.seen(key, "iris-00001-private", false);
   run_load(1, 50s);
@@ -142,6 +152,26 @@ TEST_F(LoopWithOthers, NoReplicaIsPromisedThatNothingComesWhileItsServiceLeadsTo
   run_load(1, 15s);
   drain(sidecars[1]);
   EXPECT_EQ(sidecars[1].count<wire::Drained>(), 1U);
+}
+
+TEST_F(LoopWithPaths, NothingIsPromisedBeforeItIsKnownWhereServicesLead) {
+  drain(sidecars[0]);
+  loop.deployments_known();
+  run_load(1, 1s);
+  EXPECT_EQ(sidecars[0].count<wire::Drained>(), 0U);
+  teller.seen(key, "iris-00001-private", false);
+  loop.paths_known();
+  EXPECT_EQ(sidecars[0].count<wire::Drained>(), 1U);
+}
+
+TEST_F(LoopWithPaths, WhatIsKnownAtLastMayBeThatTheServiceLeadsToPods) {
+  drain(sidecars[0]);
+  teller.seen(key, "iris-00001-private", true);
+  loop.paths_known();
+  EXPECT_EQ(sidecars[0].count<wire::Drained>(), 0U) << "whose revision it is, is not known";
+  loop.deployments_known();
+  run_load(1, 1s);
+  EXPECT_EQ(sidecars[0].count<wire::Drained>(), 0U);
 }
 
 }  // namespace
