@@ -69,6 +69,8 @@ void Collector::report(const SourceId& id, const wire::Stats& stats, TimePoint n
                     : stats.load.concurrency_us - last.concurrency_us;
     grown.proxied = rps ? (stats.load.proxied_arrivals - last.proxied_arrivals) * kMillion
                         : stats.load.proxied_concurrency_us - last.proxied_concurrency_us;
+    grown.time_us = stats.load.concurrency_us - last.concurrency_us;
+    grown.proxied_time_us = stats.load.proxied_concurrency_us - last.proxied_concurrency_us;
     count(id.role, source.covered_us, at_us + source.offset_us, grown);
     source.rests = stats.load.in_flight == 0 && stats.load.arrivals == last.arrivals &&
                    stats.load.concurrency_us == last.concurrency_us;
@@ -97,22 +99,36 @@ void Collector::mark(Source& source, const LoadSnapshot& load, TimePoint now) {
 /// What one source adds to demand between two instants of ours.
 void Collector::count(wire::Role role, std::int64_t from_us, std::int64_t until_us,
                       const Load& grown) {
-  if (grown.all == 0) return;
-  // An activator has counted what it sent; of a sidecar the rest is new.
-  const std::uint64_t known = role == wire::Role::sidecar ? grown.proxied : 0;
+  if (grown.all == 0 && grown.time_us == 0) return;
+  const bool sidecar = role == wire::Role::sidecar;
   from_us = std::max(from_us, until_us - kLongestWindow * kSecondUs);
   for_each_second(from_us, until_us, [&](const SecondPiece& piece) {
-    const double demand_u =
-        static_cast<double>(piece.part_of(grown.all)) - static_cast<double>(piece.part_of(known));
-    if (demand_u != 0) add(piece.second, demand_u);
+    const auto all = static_cast<double>(piece.part_of(grown.all));
+    SenderBalance::Flow flow;
+    if (!sidecar) {
+      flow.sent_time_u = static_cast<double>(piece.part_of(grown.time_us));
+      flow.gap_u = -all;
+      return add(piece.second, all, flow);
+    }
+    // An activator has counted what it sent; of a sidecar the rest is new.
+    flow.gap_u = static_cast<double>(piece.part_of(grown.proxied));
+    flow.proxied_time_u = static_cast<double>(piece.part_of(grown.proxied_time_us));
+    add(piece.second, all - flow.gap_u, flow);
   });
 }
 
-void Collector::add(TimeWindow::Second second, double demand_u) {
+void Collector::add(TimeWindow::Second second, double demand_u, const SenderBalance::Flow& flow) {
   if (awaiting_ || second > closed_) {
-    open_[second].demand_u += demand_u;
+    Open& open = open_[second];
+    open.demand_u += demand_u;
+    open.flow += flow;
     return;
   }
+  demand_u -= balance_.late(second, flow, std::max(0.0, -flow.gap_u));
+  if (demand_u != 0) add_late(second, demand_u);
+}
+
+void Collector::add_late(TimeWindow::Second second, double demand_u) {
   if (on_second_) on_second_(second, demand_u / 1e6, true);
   stable_.record(second, demand_u / 1e6);
   panic_.record(second, demand_u / 1e6);
@@ -193,7 +209,9 @@ void Collector::close(TimeWindow::Second second) {
     const std::int64_t ready_us = ready_since_ ? end_us - to_us(*ready_since_) : 0;
     wait_us = std::min(wait_us, static_cast<std::uint64_t>(std::max<std::int64_t>(ready_us, 0)));
   }
-  const double value = std::max(0.0, taken.demand_u / 1e6);
+  const SenderBalance::Missing missing = balance_.close(second, taken.flow);
+  if (missing.before_u != 0 && stable_.last()) add_late(second - 1, missing.before_u);
+  const double value = std::max(0.0, (taken.demand_u + missing.now_u) / 1e6);
   // Windows never begin with a second of which only the end is known, as after a restart.
   const bool cut = !stable_.last() && marked_ == second;
   if (on_second_) on_second_(second, cut ? 0 : value, false);

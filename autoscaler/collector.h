@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "autoscaler/sender_balance.h"
 #include "common/base/clock.h"
 #include "common/stats/growth.h"
 #include "common/stats/time_window.h"
@@ -49,6 +50,9 @@ struct WindowShape {
 /// first second of new load counts in full, as with Knative, where an idle revision sends nothing.
 ///
 /// The first report of a source is only a mark to count from.
+///
+/// Requests that sidecars have from activators, and that no activator reports, count as well: an
+/// activator that cannot be heard may serve all the same (SenderBalance).
 ///
 /// What a source measured before this process began comes as HISTORY: seconds that enter the
 /// windows as if they had been reported, once per source, and its reports count from where they
@@ -117,6 +121,9 @@ class Collector {
   void watch(OnSecond on_second) { on_second_ = std::move(on_second); }
   [[nodiscard]] TimeWindow::Second newest() const noexcept { return closed_; }
 
+  /// Whether activators send requests that none of them reports.
+  [[nodiscard]] bool sender_missing() const noexcept { return balance_.missing(); }
+
   /// Whether a connected source has reported.
   [[nodiscard]] bool has_sources() const noexcept;
 
@@ -125,6 +132,8 @@ class Collector {
   struct Load {
     std::uint64_t all = 0;
     std::uint64_t proxied = 0;
+    std::uint64_t time_us = 0;  // request-microseconds, whatever is measured
+    std::uint64_t proxied_time_us = 0;
     std::uint64_t wait_us = 0;
   };
   struct Source {
@@ -142,11 +151,13 @@ class Collector {
   struct Open {
     double demand_u = 0;  // millionths
     std::uint64_t wait_us = 0;
+    SenderBalance::Flow flow;
   };
 
   void mark(Source& source, const LoadSnapshot& load, TimePoint now);
   void count(wire::Role role, std::int64_t from_us, std::int64_t to_us, const Load& grown);
-  void add(TimeWindow::Second second, double demand_u);
+  void add(TimeWindow::Second second, double demand_u, const SenderBalance::Flow& flow);
+  void add_late(TimeWindow::Second second, double demand_u);
   void note_wait(std::int64_t until_us, std::uint64_t wait_us);
   void close(TimeWindow::Second second);
   void forget(TimePoint now);
@@ -168,6 +179,7 @@ class Collector {
   std::int64_t look_again_us_ = 0;            // no second closes before, unless it is heard of
   std::int64_t zeros_ = 0;                    // how many seconds without load in a row
   bool awaiting_ = false;
+  SenderBalance balance_;
   OnSecond on_second_;
   double replayed_proxied_u_ = 0;  // what sidecars replayed of activators' requests
   double replayed_sent_u_ = 0;     // what activators did

@@ -20,6 +20,8 @@ void Collector::history(const SourceId& id, const wire::History& history, TimePo
     Load& load = source.before[newest - bucket.age];
     load.all = rps ? bucket.arrivals_u : bucket.concurrency_us;
     load.proxied = rps ? bucket.proxied_arrivals_u : bucket.proxied_concurrency_us;
+    load.time_us = bucket.concurrency_us;
+    load.proxied_time_us = bucket.proxied_concurrency_us;
     load.wait_us = bucket.longest_wait_us;
   }
 }

@@ -79,9 +79,18 @@ void Loop::tend(Subject& subject, TimePoint now) {
   if (went_on || subject.refusing) {
     subject.refusing = chronicle_.advance(subject.view.key, now);
   }
+  note_senders(subject);
   if (now < subject.next_tick) return;
   subject.next_tick = next_turn(subject.view.key, now);
   decide_on(subject, std::nullopt, now);
+}
+
+void Loop::note_senders(Subject& subject) {
+  const bool missing = subject.collector.sender_missing();
+  if (std::exchange(subject.sender_missing, missing) == missing) return;
+  log_warn(missing ? "an activator sends requests and cannot be heard: sidecars tell of them"
+                   : "all that activators send is reported again",
+           {{"namespace", subject.view.key.name_space}, {"revision", subject.view.key.revision}});
 }
 
 bool Loop::demand_known(const Subject& subject) const {

@@ -76,6 +76,7 @@ json revision_of(Loop& loop, const Subject& subject) {
               {"panicking", subject.last.panicking},
               {"excess_burst_capacity", subject.last.excess_burst_capacity},
               {"direct", subject.last.direct},
+              {"sender_missing", subject.collector.sender_missing()},
               {"activators_wanted", wanted_activators(loop, subject)},
               {"replicas", json::array()},
               {"decisions", json::array()}};

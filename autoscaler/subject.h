@@ -32,13 +32,14 @@ struct Subject {
   Policy policy;
   Collector collector;
   DeciderState state;
-  Decision last;             ///< The newest decision.
-  std::int32_t desired = 0;  ///< What was last wanted.
-  std::string rival;         ///< Who else scales it, so that it is left alone; "": nobody.
-  std::uint64_t wakes = 0;   ///< From zero to some.
-  bool direct = false;       ///< Requests may go past the activators.
-  TimePoint direct_until{};  ///< And may still come that way: nodes hear of it later.
-  bool refusing = false;     ///< The chronicle has refusals to tell.
+  Decision last;                ///< The newest decision.
+  std::int32_t desired = 0;     ///< What was last wanted.
+  std::string rival;            ///< Who else scales it, so that it is left alone; "": nobody.
+  std::uint64_t wakes = 0;      ///< From zero to some.
+  bool direct = false;          ///< Requests may go past the activators.
+  TimePoint direct_until{};     ///< And may still come that way: nodes hear of it later.
+  bool refusing = false;        ///< The chronicle has refusals to tell.
+  bool sender_missing = false;  ///< As it was last logged.
   std::optional<TimePoint> unheard_since;  ///< A replica serves of which nothing is heard.
   TimePoint next_tick{};
 

@@ -63,8 +63,8 @@ TEST(Demand, GoldenDecisions) {
 TEST(Demand, PanicHoldsForAStableWindow) {
   DeciderState state;
   EXPECT_EQ(*ask({10, -1, 10, 10, 1000, 0, 0}, state).desired, 100);
-  EXPECT_EQ(*ask({10, -1, 100, 1, 1, 0, 0}, state, kStart + 30s).desired, 100);
-  const Decision later = ask({10, -1, 100, 1, 1, 0, 0, 10, 100}, state, kStart + 61s);
+  EXPECT_EQ(*ask({10, -1, 10, 1, 1, 0, 0}, state, kStart + 30s).desired, 100);
+  const Decision later = ask({10, -1, 10, 1, 1, 0, 0}, state, kStart + 61s);
   EXPECT_EQ(*later.desired, 1);
   EXPECT_FALSE(later.panicking);
 }
