@@ -197,7 +197,7 @@ Task<> App::watch_deployments() {
 
 void App::elected() {
   if (ends_) return;
-  loop_.lead();
+  loop_.lead(elector_->vacant_since());
   wire_.welcome_all();
 }
 

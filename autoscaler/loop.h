@@ -49,8 +49,9 @@ class Loop final : public wire::ServerListener, public RegistryListener, public 
   /// To be called before anything else.
   void follow() noexcept;
   /// This process decides from here on, as one that has just begun does; what it protects until it
-  /// knows what the other knew counts from now. Peers come after this.
-  void lead();
+  /// knows what the other knew counts from now. Peers come after this. `vacant_since`: when the
+  /// leader before was last seen to lead; the turns of since then are made up for.
+  void lead(std::optional<TimePoint> vacant_since = std::nullopt);
   [[nodiscard]] bool leading() const noexcept { return leading_; }
 
   /// A Deployment of ours is there, or has changed.
@@ -120,6 +121,7 @@ class Loop final : public wire::ServerListener, public RegistryListener, public 
   void record_turn(const Subject& subject, const LoggedDecision& logged);
   void leave_to(Subject& subject, const std::string& who);
   [[nodiscard]] bool measured(Subject& subject, TimePoint now) const;
+  void take_missed_turns(Subject& subject, TimePoint remembered, TimePoint now);
   static void note_senders(Subject& subject);
   void note_path(Subject& subject, TimePoint now);
   void promise_again();
@@ -151,6 +153,7 @@ class Loop final : public wire::ServerListener, public RegistryListener, public 
   std::map<wire::RevisionKey, SubjectView> followed_;  // in place of subjects, while another leads
   TimePoint senders_by_;  // whoever has something to replay is here by then
   std::unique_ptr<Timer> timer_;
+  std::optional<TimePoint> vacant_since_;
   bool leading_ = true;
   bool deployments_known_ = false;
   bool paths_known_ = false;

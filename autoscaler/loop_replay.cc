@@ -1,11 +1,19 @@
 // Loop's other half: how a process that has just begun comes to know what the one before it knew.
 
+#include <algorithm>
+
 #include "autoscaler/checkpoint.h"
 #include "autoscaler/loop.h"
 #include "autoscaler/recording.h"
 #include "common/base/log.h"
 
 namespace pilotlight::autoscaler {
+namespace {
+
+constexpr Duration kLongestGap = std::chrono::seconds(30);
+
+}  // namespace
+
 /// There was a process before this one: the subject waits for what it knew.
 void Loop::await_return(Subject& subject, TimePoint now) {
   Subject::Return& awaited = subject.returning.emplace();
@@ -34,14 +42,31 @@ void Loop::settle_return(Subject& subject, TimePoint now) {
   subject.collector.begin();
   if (told) {
     const auto& kept = subject.returning->checkpoint;
-    if (kept && !subject.returning->woken) subject.state = restore(kept->frame, kept->taken);
     subject.state.hold_until.reset();
+    if (kept && !subject.returning->woken) {
+      subject.state = restore(kept->frame, kept->taken);
+      take_missed_turns(subject, kept->taken, now);
+    }
   }
   log_info("replayed", {{"namespace", subject.view.key.name_space},
                         {"revision", subject.view.key.revision},
                         {"complete", told},
                         {"checkpoint", subject.returning->checkpoint.has_value()}});
   subject.returning.reset();
+}
+
+/// The turns since the leader before was last heard of, by what was measured until then: what they
+/// would have remembered counts (a peak in panic, the numbers of scale-down-delay), no more.
+void Loop::take_missed_turns(Subject& subject, TimePoint remembered, TimePoint now) {
+  if (!vacant_since_) return;
+  const wire::RevisionKey& key = subject.view.key;
+  const TimePoint since = std::max({*vacant_since_, remembered, now - kLongestGap});
+  for (TimePoint turn = next_turn(key, since); turn < now; turn = next_turn(key, turn)) {
+    subject.collector.limit_waits(subject.state.active_since);
+    subject.collector.advance(turn, demand_known(subject));
+    const Observation seen = observe(subject, std::nullopt, turn);
+    static_cast<void>(decide(seen, subject.policy, subject.state, turn));
+  }
 }
 
 /// Leaves with the activators what a successor would have to know. A process that does not know it

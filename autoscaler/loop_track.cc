@@ -19,9 +19,10 @@ void Loop::follow() noexcept {
   chronicle_.write_to(nullptr);  // the leader tells the story
 }
 
-void Loop::lead() {
+void Loop::lead(std::optional<TimePoint> vacant_since) {
   if (leading_) return;
   leading_ = true;
+  vacant_since_ = vacant_since;
   chronicle_.write_to(file_);
   senders_by_ = clock_.now() + kElectedSendersTime;
   const bool known = std::exchange(deployments_known_, false);  // none is new: another led

@@ -84,6 +84,7 @@ Json Election::released(std::chrono::system_clock::time_point wall) const {
 }
 
 void Election::wrote(LeaseRecord lease, TimePoint begun, TimePoint now) {
+  if (lease_ && !ours()) vacant_since_ = changed_at_;
   seen(std::move(lease), now);
   if (ours()) renewed_at_ = begun;
   not_before_ = TimePoint{};

@@ -69,6 +69,9 @@ class Election {
   [[nodiscard]] bool leading(TimePoint now) const noexcept;
   /// When it leads no longer unless it renews; max() when it does not lead.
   [[nodiscard]] TimePoint leads_until(TimePoint now) const noexcept;
+  /// When the holder before us was last seen to lead, or to give the lease back; none if it is not
+  /// known that there was one.
+  [[nodiscard]] std::optional<TimePoint> vacant_since() const noexcept { return vacant_since_; }
   /// Who leads, as far as is known; "" when nobody.
   [[nodiscard]] const std::string& holder() const noexcept;
   /// Of the Lease that was seen last: what a write must name.
@@ -83,7 +86,8 @@ class Election {
   std::optional<LeaseRecord> lease_;
   TimePoint changed_at_{};               // when we saw it change
   std::optional<TimePoint> renewed_at_;  // when our last successful write began
-  TimePoint not_before_{};               // after a failure
+  std::optional<TimePoint> vacant_since_;
+  TimePoint not_before_{};  // after a failure
 };
 
 }  // namespace pilotlight::kube

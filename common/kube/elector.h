@@ -54,6 +54,10 @@ class Elector final : Watcher::Listener {
   [[nodiscard]] TimePoint leads_until() const noexcept {
     return election_.leads_until(clock_.now());
   }
+  /// While it leads: when the one before was last seen to lead.
+  [[nodiscard]] std::optional<TimePoint> vacant_since() const noexcept {
+    return election_.vacant_since();
+  }
   [[nodiscard]] const std::string& holder() const noexcept { return election_.holder(); }
 
  private:

@@ -2,6 +2,7 @@
 // once with a kill every 10 s, has the same decisions at every turn.
 
 #include <cmath>
+#include <set>
 
 #include <gtest/gtest.h>
 
@@ -230,6 +231,44 @@ TEST(Return, SidecarsThatCannotReplayAreWaitedForOneWindowAndNoLonger) {
   runs.with.run(4s);
   EXPECT_FALSE(runs.with.returning());
   EXPECT_GT(runs.with.counts.size(), before.size());
+}
+
+/// Nobody decides for 4 s, as when a machine dies: the turns of that time are missing, and those
+/// that follow are what the other has decided then, or one turn before or after.
+void expect_same_after_a_gap(const Shape& shape, const SubjectView& of = view()) {
+  for (Duration before = 20s; before < 80s; before += 3s) {
+    ReturnWorld::Plan plan = plan_of(shape, of);
+    plan.vacant = 4s;
+    plan.activator_after = 4150ms;
+    plan.sidecar_after = 4100ms;
+    Runs runs(plan);
+    kill_once(runs, before);
+    const TimePoint killed = runs.with.now();
+    runs.without.run(60s);
+    runs.with.run(60s);
+    for (auto turn = runs.with.decisions.upper_bound(killed); turn != runs.with.decisions.end();
+         ++turn) {
+      const auto then = runs.without.decisions.find(turn->first);
+      ASSERT_NE(then, runs.without.decisions.end());
+      std::set<std::int32_t> near{*then->second.desired};
+      if (then != runs.without.decisions.begin()) near.insert(*std::prev(then)->second.desired);
+      if (std::next(then) != runs.without.decisions.end()) {
+        near.insert(*std::next(then)->second.desired);
+      }
+      EXPECT_TRUE(near.contains(*turn->second.desired))
+          << "killed at " << in_seconds(before) << " s, " << in_seconds(turn->first - killed)
+          << " s later: " << told(turn->second) << ", expected " << told(then->second);
+    }
+  }
+}
+
+TEST(Return, AfterAGapToo) {
+  for (const Shape& shape : {Shape(ramp), Shape(burst), Shape(decay), Shape(waves)}) {
+    expect_same_after_a_gap(shape);
+  }
+  SubjectView delayed = view();
+  delayed.policy.scale_down_delay = 30s;
+  expect_same_after_a_gap(decay, delayed);
 }
 
 TEST(Return, ASecondKillDuringTheReplayLosesNothing) {

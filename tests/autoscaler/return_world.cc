@@ -114,6 +114,9 @@ void ReturnWorld::kill() {
   clock_.settle();
   loop_.reset();
   start_loop();
+  if (plan_.vacant == Duration::zero()) return;
+  led_ = false;
+  loop_->follow();
 }
 
 void ReturnWorld::tell_deployments() {
@@ -153,6 +156,10 @@ bool ReturnWorld::returning() const {
 /// Replicas come a second after they were asked for, and go at once.
 void ReturnWorld::reconnect() {
   const Duration alive = now() - loop_begun_;
+  if (!led_ && alive >= plan_.vacant) {
+    led_ = true;
+    loop_->lead(loop_begun_);
+  }
   if (!deployments_told_ && alive >= plan_.deployments_after) tell_deployments();
   while (static_cast<std::int32_t>(sidecars_.size()) > replicas_) {
     sidecars_.back()->disconnect(*loop_);

@@ -76,6 +76,7 @@ class ReturnWorld final : private ScaleTarget {
     Duration activator_after{};    ///< From a loop's start until an activator is back.
     Duration sidecar_after{};      ///< Likewise; each further sidecar takes 50 ms longer.
     bool sidecars_replay = true;   ///< False: their version cannot.
+    Duration vacant{};             ///< From a kill until the next loop leads; it follows till then.
   };
   explicit ReturnWorld(Plan plan);
   ~ReturnWorld();
@@ -113,6 +114,7 @@ class ReturnWorld final : private ScaleTarget {
   std::uint64_t epochs_ = 0;
   std::unique_ptr<Loop> loop_;
   TimePoint loop_begun_{};
+  bool led_ = true;
   bool deployments_told_ = false;
   std::vector<std::unique_ptr<FakeSender>> activators_;
   std::vector<std::unique_ptr<FakeSender>> sidecars_;

@@ -88,6 +88,9 @@ TEST(Election, AnotherTakesTheLeaseOfOneThatDiedWithinItsDuration) {
   while (!b.leading(now) && now < death + 10s) turn(b, server, now += 50ms);
   EXPECT_LE(now - death, 4s);
   EXPECT_GE(now - death, 4s - 1250ms);
+  ASSERT_TRUE(b.vacant_since());
+  EXPECT_LE(*b.vacant_since(), death) << "it was not heard of any more";
+  EXPECT_GE(*b.vacant_since(), death - 1300ms);
   EXPECT_EQ(server.lease()->transitions, 1);
 }
 
@@ -132,6 +135,8 @@ TEST(Election, ALeaseThatWasGivenBackIsTakenAtOnce) {
   a.seen(server.lease(), kStart + 100ms);
   EXPECT_FALSE(a.leading(kStart + 100ms));
   EXPECT_EQ(a.holder(), "b");
+  EXPECT_EQ(b.vacant_since(), kStart + 100ms) << "when it saw that";
+  EXPECT_EQ(a.vacant_since(), std::nullopt) << "there was no lease";
 }
 
 TEST(Election, OfTwoThatWriteAtOnceOneLeads) {
