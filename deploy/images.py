@@ -12,7 +12,9 @@ import json
 import os
 import pathlib
 import re
+import struct
 import subprocess
+import sys
 import tarfile
 import tempfile
 
@@ -26,11 +28,25 @@ IMAGES = {
     "pilotlight-autoscaler": [ZONES],  # floors have time zones
     "pilotlight-controller": [ZONES],  # which are checked before they are stored
 }
+# ELF's number of a machine: the name that images have for it. All are little-endian.
+ARCHITECTURES = {62: "amd64", 183: "arm64"}
 TEXTS = {
     "/etc/passwd": "pilotlight:x:65532:65532:pilotlight:/:/none\n",
     "/etc/group": "pilotlight:x:65532:\n",
     "/etc/nsswitch.conf": "hosts: files dns\n",
 }
+
+
+def architecture(program):
+    """What nodes the program is for, by its ELF header: they go by what the image says."""
+    with open(program, "rb") as file:
+        header = file.read(20)
+    if header[:6] != b"\x7fELF\2\1":
+        sys.exit(f"{program}: no little-endian ELF program of 64 bits")
+    machine, = struct.unpack_from("<H", header, 18)
+    if machine not in ARCHITECTURES:
+        sys.exit(f"{program}: got ELF machine {machine}, expected one of {ARCHITECTURES}")
+    return ARCHITECTURES[machine]
 
 
 def libraries(program):
@@ -83,9 +99,9 @@ def layer(files):
 def archive(name, program, content):
     """A docker-archive with one image of one layer."""
     config = json.dumps({
-        "architecture": "amd64", "os": "linux",
+        "architecture": architecture(program), "os": "linux",
         "config": {"User": USER, "WorkingDir": "/", "Env": ["PATH=/"],
-                   "Entrypoint": [f"/{program}"]},
+                   "Entrypoint": [f"/{program.name}"]},
         "rootfs": {"type": "layers",
                    "diff_ids": ["sha256:" + hashlib.sha256(content).hexdigest()]},
         "history": [{"created_by": "deploy/images.py"}]}, separators=(",", ":")).encode()
@@ -134,7 +150,8 @@ def main():
     arguments.out.mkdir(parents=True, exist_ok=True)
     for program, extra in [*IMAGES.items(), *((name, []) for name in arguments.also)]:
         name = f"{arguments.registry}{program}:{arguments.tag}"
-        made = archive(name, program, layer(files_of(arguments.bin / program, extra)))
+        file = arguments.bin / program
+        made = archive(name, file, layer(files_of(file, extra)))
         path = arguments.out / f"{program}.tar"
         path.write_bytes(made)
         print(f"{path} {name} {len(made)} bytes sha256:{hashlib.sha256(made).hexdigest()}")

@@ -1,9 +1,12 @@
 """What is installed: the images, the kustomizations, and the policy for namespaces with our pods."""
+import importlib.util
 import json
+import platform
 import subprocess
 import sys
 import tarfile
 
+import pytest
 import yaml
 
 from harness import BIN, ROOT
@@ -13,6 +16,7 @@ IMAGES = ROOT / "deploy/images.py"
 REGISTRY = "registry.example/team/"
 PROGRAMS = {"pilotlight-proxy", "pilotlight-activator", "pilotlight-autoscaler",
             "pilotlight-controller"}
+MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 def images(folder, *options):
@@ -32,13 +36,29 @@ def test_an_image_holds_a_program_that_is_nobodys_root(tmp_path):
     for name, path in images(tmp_path).items():
         with tarfile.open(path) as archive:
             manifest = json.load(archive.extractfile("manifest.json"))[0]
-            config = json.load(archive.extractfile(manifest["Config"]))["config"]
+            image = json.load(archive.extractfile(manifest["Config"]))
+            config = image["config"]
             with tarfile.open(fileobj=archive.extractfile(manifest["Layers"][0])) as layer:
                 files = {entry.name: entry for entry in layer if entry.isfile()}
         assert config["User"] == "65532:65532" and config["Entrypoint"] == [f"/{name}"]
+        assert image["architecture"] == MACHINES[platform.machine()]
         assert files[name].mode == 0o755
         assert not [file for file in files if file.startswith(("bin/", "usr/bin/"))], "from scratch"
         assert all(entry.mtime == 0 and entry.uid == 0 for entry in files.values())
+
+
+@pytest.mark.parametrize("machine, named", [(62, "amd64"), (183, "arm64"), (243, None)])
+def test_an_image_is_for_the_machine_of_its_program(tmp_path, machine, named):
+    spec = importlib.util.spec_from_file_location("images", IMAGES)
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    program = tmp_path / "program"
+    program.write_bytes(b"\x7fELF\2\1\1".ljust(18, b"\0") + machine.to_bytes(2, "little"))
+    if named:
+        assert made.architecture(program) == named
+        return
+    with pytest.raises(SystemExit, match=f"got ELF machine {machine}"):
+        made.architecture(program)
 
 
 def test_the_overlay_installs_the_images_from_their_registry(tmp_path):
