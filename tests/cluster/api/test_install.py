@@ -2,6 +2,7 @@
 import importlib.util
 import json
 import platform
+import re
 import subprocess
 import sys
 import tarfile
@@ -77,6 +78,30 @@ def test_the_overlay_installs_the_images_from_their_registry(tmp_path):
     named |= {word.partition("=")[2] for container in containers
               for word in container.get("args", []) if word.startswith("--sidecar-image=")}
     assert named == {f"{REGISTRY}{program}:7" for program in PROGRAMS}
+
+
+def mebibytes(quantity):
+    number, unit = re.fullmatch(r"(\d+)([MG]i)", quantity).groups()
+    return int(number) * {"Mi": 1, "Gi": 1024}[unit]
+
+
+def measured_mib():
+    """The most that the newest benches of an autoscaler over TLS saw it take."""
+    results = sorted((ROOT / "bench/results").glob("*-autoscaler-tls*.md"))
+    newest = [path for path in results if path.name[:10] == results[-1].name[:10]]
+    return max(float(found) for path in newest for found in
+               re.findall(r"^\| resident memory \| ([\d.]+) MiB", path.read_text(), re.M))
+
+
+@pytest.mark.parametrize("folder", ["base", "overlays/single"])
+def test_an_autoscaler_may_take_twice_what_the_bench_saw_it_take(folder):
+    # The bench has neither Pods nor the kernel's memory for connections, which a cgroup counts.
+    [autoscaler] = [document for document in yaml.safe_load_all(
+        kubectl("kustomize", ROOT / "deploy" / folder).stdout)
+        if document["kind"] == "Deployment"
+        and document["metadata"]["name"] == "pilotlight-autoscaler"]
+    [container] = autoscaler["spec"]["template"]["spec"]["containers"]
+    assert mebibytes(container["resources"]["limits"]["memory"]) >= 2 * measured_mib()
 
 
 def test_the_policy_for_pods_is_accepted_and_keeps_the_admin_port_closed():
