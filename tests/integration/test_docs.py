@@ -8,6 +8,7 @@ import pytest
 
 from harness import ROOT, echo_service, run, wait_for
 from http1 import ask_now
+from metrics_page import documented, exposed, section
 
 DOCUMENTS = sorted(path.relative_to(ROOT).as_posix()
                    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -82,24 +83,24 @@ def test_links_lead_somewhere(document):
 
 
 def test_the_metrics_page_is_what_is_exposed(start):
-    up = start(echo_service(initial_scale="0", window="6s"))
+    up = start(echo_service(initial_scale="0", window="6s"),
+               echo_service("rates", metric="rps", initial_scale="0"),
+               echo_service("late", args=("--never-listen",), initial_scale="0", timeout_seconds=1))
     assert up.ask().status == 200
-    wait_for("the cold start to be told",
-             lambda: '"cold_start"' in run("explain", "echo", "-o", "json", state_dir=up.state_dir).stdout)
-    exposed = set()
-    for program in ("activator", "autoscaler"):
-        host, _ = up.admin(program)
-        text = ask_now((host, 9090), host, "/metrics").body.decode()
-        exposed |= set(re.findall(r"^# TYPE (\S+)", text, re.M))
-    page = (ROOT / "docs/metrics.md").read_text().partition("## Controller")[0]  # their own tests have the rest
-    rows = "\n".join(line.split("|")[1] for line in page.splitlines() if line.startswith("|"))
-    documented = set(re.findall(r"`((?:pilotlight|kn)_\w+)`", rows))
-    # A family without a sample, as refusals when there were none, is not written.
-    # Those of tokens are written where the API server reviews them: on a cluster.
-    unseen = {"pilotlight_token_reviews_total", "pilotlight_tokens_remembered",
-              "pilotlight_tokens_remembered_limit", "pilotlight_activator_refusals_total", "kn_revision_rps_stable",
-              "kn_revision_rps_panic", "kn_revision_rps_target"}
-    assert exposed | unseen == documented
+    assert up.ask(name="late").status == 504, "a refusal to count"
+
+    def told():
+        text = ""
+        for program in ("activator", "autoscaler"):
+            host, _ = up.admin(program)
+            text += ask_now((host, 9090), host, "/metrics").body.decode()
+        return "pilotlight_wake_to_answer_seconds" in text and exposed(text)
+
+    page = documented(section("Activator")) | documented(section("Autoscaler"))
+    reviews = {name for name in page if name.startswith("pilotlight_token")}
+    assert reviews, "tests/cluster/api/test_wire.py has them: only an API server reviews tokens"
+    assert wait_for("the cold start to be told", told) == {
+        name: said for name, said in page.items() if name not in reviews}
 
 
 def test_the_compatibility_page_names_tests_that_exist():

@@ -5,15 +5,15 @@ docs/knative-compatibility.md names these tests row by row.
 import asyncio
 import importlib.util
 import json
-import re
 import socket
 import subprocess
 import time
 
 import pytest
 
-from harness import ROOT, TEST_FOLDER, wait_for
+from harness import TEST_FOLDER, wait_for
 from http1 import Connection, ask_now
+from metrics_page import documented, exposed, section
 from queue_proxy import environment, free_port, own_address
 from sidecar import App, Sidecar, run_proxy
 from sidecar_fixtures import Held, app, in_background, start
@@ -294,10 +294,7 @@ def test_the_metrics_page_is_what_is_exposed(start):
     assert sidecar.ask("/?status=418").status == 418
     answer = ask_now((sidecar.address, 9091), "iris", "/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
-    exposed = set(re.findall(r"^# TYPE (\S+)", answer.body.decode(), re.M))
-    page = (ROOT / "docs/metrics.md").read_text().partition("## Sidecar")[2]
-    documented = set(re.findall(r"^\| `(\w+)`", page, re.M))
-    assert exposed == documented
+    assert exposed(answer.body.decode()) == documented(section("Sidecar"))
 
 
 def test_metrics_tell_what_happened(start, app):

@@ -14,6 +14,7 @@ import yaml
 from harness import BIN, ROOT, wait_for
 from http1 import ask_now
 from installation import system_namespace
+from metrics_page import documented, exposed, section
 from queue_proxy import free_port
 from wire import (ACTIVATOR, ERROR, WELCOME, WirePeer, error_of, hello, poke, ready)
 from world import AUTOSCALER, INJECT, RUN, World, deployment, kubeconfig
@@ -146,8 +147,11 @@ class WireWorld(World):
             "podIP": address, "podIPs": [{"ip": address}]}})
         return made
 
+    def metrics(self):
+        return ask_now((AUTOSCALER, 9090), AUTOSCALER, "/metrics", 10).body.decode()
+
     def refused(self, reason):
-        lines = ask_now((AUTOSCALER, 9090), AUTOSCALER, "/metrics", 10).body.decode().splitlines()
+        lines = self.metrics().splitlines()
         start = 'pilotlight_wire_refused_total{reason="%s"} ' % reason
         return float(next(line for line in lines if line.startswith(start)).split()[-1])
 
@@ -239,6 +243,14 @@ def test_a_sidecars_token_makes_no_activator(stage):
     refused_and_unheard(stage, "role", UNAUTHORIZED, stage.token(stage.mine),
                         poke(stage.space, "echo"), role=ACTIVATOR, space="", revision="")
     assert stage.replicas("echo") == 0
+
+
+def test_what_the_metrics_page_says_of_tokens_is_exposed(stage):
+    assert say(stage, stage.token(stage.mine))[0] == WELCOME
+    page = documented(section("Autoscaler"))
+    seen = exposed(stage.metrics())
+    tokens = {name for name in page | seen if "_token" in name}
+    assert tokens and all(seen.get(name) == page.get(name) for name in tokens)
 
 
 def test_an_older_process_of_a_pod_is_refused(stage):
