@@ -1,6 +1,7 @@
 """The controller against a real API server and its endpoint controllers; no pod runs."""
 import json
 import re
+import subprocess
 import threading
 import time
 import urllib.request
@@ -8,12 +9,13 @@ import urllib.request
 import pytest
 import yaml
 
-from harness import ROOT, wait_for
+from harness import PILOTLIGHT, ROOT, wait_for
 from installation import (ACTIVATORS, SYSTEM, activators, addresses, apply, deployment,  # noqa: F401
                           get, given_back, installed, kubectl, service, slices, space, taken)
 from metrics_page import documented, exposed, section
 
 SHAPES = sorted((ROOT / "tests/controller/data").glob("[0-9]*.yaml"))
+EXAMPLES = sorted((ROOT / "examples").glob("*/service.yaml"))
 # What the API server fills in where nobody has said anything.
 DEFAULTED = {
     "apiVersion", "defaultMode", "dnsPolicy", "enableServiceLinks", "expirationSeconds",
@@ -86,6 +88,19 @@ def test_every_golden_pod_is_what_the_server_makes_of_it(installed, space, path)
     for kind in ("labels", "annotations"):
         assert made["metadata"].get(kind, {}) == golden["metadata"].get(kind, {})
     assert "pilotlight-proxy" not in done.stderr, f"PodSecurity minds the sidecar: {done.stderr}"
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.parent.name)
+def test_what_convert_makes_of_an_example_is_accepted_by_the_server(installed, space, path):
+    converted = subprocess.run([PILOTLIGHT, "convert", "-f", path], check=True, text=True,
+                               capture_output=True).stdout
+    made = json.loads(kubectl("-n", space, "apply", "--dry-run=server", "-o", "json", "-f", "-",
+                              text=converted).stdout)["items"]
+    assert [(one["kind"], one["metadata"]["name"]) for one in made] == [
+        ("Deployment", path.parent.name), ("Service", path.parent.name)]
+    wanted, got = [one["spec"]["template"]["spec"]
+                   for one in (next(yaml.safe_load_all(converted)), made[0])]
+    assert not list(differences(wanted, got, "spec"))
 
 
 def test_a_pod_on_the_hosts_network_is_refused_with_the_reason(installed, space):
