@@ -16,13 +16,14 @@ from http1 import ask_now
 from installation import system_namespace
 from metrics_page import documented, exposed, section
 from queue_proxy import free_port
-from wire import (ACTIVATOR, ERROR, WELCOME, WirePeer, error_of, hello, poke, ready)
+from wire import (ACTIVATOR, ERROR, WELCOME, WirePeer, checkpoint, drained, error_of, hello,
+                  history, poke, ready, stats, woken)
 from world import AUTOSCALER, INJECT, RUN, World, deployment, kubeconfig
 
 SYSTEM = "pilotlight-system"
 WIRE = (AUTOSCALER, 9444)
 CONFIG = RUN / "admin.kubeconfig"
-UNAUTHORIZED, REPLACED, TRY_AGAIN = 2, 5, 8
+UNAUTHORIZED, PROTOCOL, REPLACED, TRY_AGAIN = 2, 4, 5, 8
 
 
 def kubectl(*arguments, text=None):
@@ -88,6 +89,11 @@ def account_config(path, account):
     return kubeconfig(path, token=kubectl("-n", SYSTEM, "create", "token", account).strip())
 
 
+def activator_token():
+    return kubectl("-n", SYSTEM, "create", "token", "pilotlight-activator", "--audience",
+                   "pilotlight").strip()
+
+
 def pod_token(core, pod, audience="pilotlight"):
     """Of the pod's account, bound to the pod, as a kubelet asks for it."""
     space = pod.metadata.namespace
@@ -115,9 +121,7 @@ class WireWorld(World):
             "--wire-tls", self.mount.folder, "--authenticate", "review", "--namespace", SYSTEM)
 
     def start_activator(self):
-        token = kubectl("-n", SYSTEM, "create", "token", "pilotlight-activator", "--audience",
-                        "pilotlight").strip()
-        (self.folder / "activator.token").write_text(token)
+        (self.folder / "activator.token").write_text(activator_token())
         super().start_activator("--autoscaler-ca", self.folder / "ca.crt", "--token-file",
                                 self.folder / "activator.token")
 
@@ -161,6 +165,10 @@ class WireWorld(World):
                     if one.get("revision") == name and one.get("namespace") == self.space)
         return {key: seen.get(key) for key in ("desired", "ready", "decisions", "wakes")}
 
+    def went_by(self, name):
+        """What the decisions on a revision have gone by so far."""
+        return [one["inputs"] for one in self.revision(name)["decisions"]]
+
 
 @pytest.fixture
 def world(request, tmp_path, installed):
@@ -189,17 +197,25 @@ def stage(world):
     return world
 
 
-def say_once(world, token, *frames, **changes):
-    """The answer. None when it is to be asked for again: nobody could find out who this is, or the
-    connection has ended without a word, as with one that is slow to speak."""
+def introduce(world, token, *frames, **changes):
+    """A peer that has said HELLO and these frames, and the answer. None when it is to be asked for
+    again: nobody could find out who this is, or the connection has ended without a word, as with
+    one that is slow to speak."""
     told = {"space": world.space, "revision": "echo", "replica": "mine",
             "address": "10.89.250.1:8012", "epoch": 7, "token": token, **changes}
     try:
-        kind, payload = WirePeer(WIRE, world.ca).say(hello(**told), *frames).hear()
+        peer = WirePeer(WIRE, world.ca).say(hello(**told), *frames)
+        kind, payload = peer.hear()
     except OSError:
         return None
     again = kind is None or kind == ERROR and error_of(payload)[0] == TRY_AGAIN
-    return None if again else (kind, payload)
+    return None if again else (peer, kind, payload)
+
+
+def say_once(world, token, *frames, **changes):
+    """The answer alone; the connection ends."""
+    told = introduce(world, token, *frames, **changes)
+    return told and told[1:]
 
 
 def say(*arguments, **changes):
@@ -260,6 +276,65 @@ def test_an_older_process_of_a_pod_is_refused(stage):
     refused_and_unheard(stage, "epoch", REPLACED, token, epoch=19)
     kind, _ = say(stage, token, epoch=21)
     assert kind == WELCOME
+
+
+NOT_A_SIDECARS = {
+    "poke": lambda world: poke(world.space, "echo"),
+    "checkpoint": lambda world: checkpoint(world.space, "echo"),
+    "woken": lambda world: woken(world.space, "echo"),
+    "drained": lambda world: drained(world.space, "echo", "theirs", 7),
+    "another hello": lambda world: hello(space=world.space, revision="echo", replica="theirs",
+                                         address="10.89.250.2:8012", epoch=7)}
+
+
+@pytest.mark.parametrize("name", NOT_A_SIDECARS)
+def test_a_sidecar_that_says_what_is_not_its_to_say_is_put_out_unheard(stage, name):
+    before = stage.revision("echo")
+
+    def told():
+        peer, kind, payload = wait_for("an answer", lambda: introduce(
+            stage, stage.token(stage.mine), NOT_A_SIDECARS[name](stage)), 60)
+        assert kind == WELCOME, (kind, payload)
+        kind, payload = peer.hear()
+        return kind and (kind, payload, peer.hear())
+
+    kind, payload, end = wait_for("what it is told", told)
+    assert kind == ERROR and error_of(payload)[0] == PROTOCOL, (kind, payload)
+    assert end == (None, b"")
+    assert stage.revision("echo") == before
+    assert stage.replicas("echo") == 0
+
+
+def test_a_sidecar_that_is_let_in_speaks_for_itself_alone(stage):
+    """What one tells of its own load is what decisions on its revision go by; what it tells of the
+    other one, and what another process of the right pod tells, is nothing."""
+    guest = stage.pod("guest", "other", "10.89.250.3")
+    tokens = stage.token(stage.mine), stage.token(guest), activator_token()
+    peers = []
+
+    def let_in(*arguments, **changes):
+        peers.append(introduce(stage, *arguments, **changes))
+        return peers[-1] and peers[-1][1] == WELCOME and peers[-1][0].is_heard()
+
+    def told_and_decided():
+        return let_in(
+            tokens[0], stats(stage.space, "echo", 7, 10), stats(stage.space, "other", 7, 10),
+            history(stage.space, "other", 7, 10),
+        ) and let_in(  # the right revision, but another process of its pod
+            tokens[1], stats(stage.space, "other", 8, 10), history(stage.space, "other", 8, 10),
+            ready(8), revision="other", replica="guest", address="10.89.250.3:8012",
+        ) and let_in(
+            tokens[2], poke(stage.space, "echo"), poke(stage.space, "other"),
+            role=ACTIVATOR, space="", revision="", replica="activator", address="")
+
+    wait_for("three that are let in", told_and_decided, 60)
+    assert 10 in [one["present"] for one in stage.went_by("echo")]
+    poked = [one for one in stage.went_by("other") if one["parked"]]
+    assert poked, "one that has said READY would not be woken"
+    assert {one["present"] for one in poked} == {0}
+    # Averages as they were measured: those of the decision are what the POKE says at the least.
+    assert {signal[window] for one in poked for signal in one["signals"]
+            for window in ("stable", "panic")} == {0}
 
 
 def test_the_token_of_a_deleted_pod_speaks_for_nobody(stage):

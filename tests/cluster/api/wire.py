@@ -2,8 +2,10 @@
 import socket
 import ssl
 import struct
+import time
 
-HELLO, WELCOME, STATS, POKE, READY, ERROR = 1, 2, 3, 6, 7, 17
+HELLO, WELCOME, STATS, HISTORY, HISTORY_END, POKE, READY = 1, 2, 3, 4, 5, 6, 7
+DRAINED, PING, PONG, ERROR, CHECKPOINT, WOKEN = 11, 14, 15, 17, 18, 19
 SIDECAR, ACTIVATOR = 1, 2
 SERVER_NAME = "pilotlight-autoscaler"
 
@@ -27,8 +29,42 @@ def ready(epoch, capacity=4):
     return frame(READY, struct.pack("<QIBQQ", epoch, capacity, 0, 1000, 2000))
 
 
+def _load(space, revision, epoch, requests):
+    """So many requests, that nobody has sent on, at each moment since the sender's start."""
+    now = time.monotonic_ns() // 1000
+    counters = now, requests * now, 0, now // 1000, 0, now // 1000, requests * now
+    return text(space) + text(revision) + struct.pack("<8Q4IQ8Q", epoch, *counters, requests, 0, 0,
+                                                      0, 0, *[0] * 8)
+
+
+def stats(space, revision, epoch, requests):
+    return frame(STATS, _load(space, revision, epoch, requests))
+
+
+def history(space, revision, epoch, requests):
+    """The same of three seconds before."""
+    seconds = b"".join(struct.pack("<H5Q", age, requests * 1_000_000, 0, 0, 0, 0)
+                       for age in (1, 2, 3))
+    return frame(HISTORY, _load(space, revision, epoch, requests) + struct.pack("<H", 3) +
+                 seconds) + frame(HISTORY_END, struct.pack("<Q", epoch))
+
+
 def poke(space, revision, parked=9):
     return frame(POKE, text(space) + text(revision) + struct.pack("<IQ", parked, 1000))
+
+
+def woken(space, revision):
+    return frame(WOKEN, text(space) + text(revision) + struct.pack("<BBQ", 1, 0, 1000))
+
+
+def drained(space, revision, replica, epoch):
+    return frame(DRAINED, text(space) + text(revision) + text(replica) + struct.pack("<Q", epoch))
+
+
+def checkpoint(space, revision, replicas=9):
+    """That revision has been in panic with so many replicas until now."""
+    return frame(CHECKPOINT, text(space) + text(revision) + struct.pack(
+        "<4QIB5QH", 1, 1000, 0, 0, replicas, 1, 0, 0, 0, 0, 0, 0))
 
 
 class WirePeer:
@@ -49,7 +85,14 @@ class WirePeer:
         return self
 
     def hear(self):
-        """The type and payload of the next frame; none when the connection has ended."""
+        """The type and payload of the next frame, PINGs left out; none when the connection has
+        ended."""
+        kind = PING
+        while kind == PING:
+            kind, payload = self._next()
+        return kind, payload
+
+    def _next(self):
         try:
             while len(self.bytes) < 8 or len(self.bytes) < 8 + self._length():
                 more = self.socket.recv(65536)
@@ -62,6 +105,19 @@ class WirePeer:
         kind, payload = self.bytes[4], self.bytes[8:size]
         self.bytes = self.bytes[size:]
         return kind, payload
+
+    def is_heard(self):
+        """Whether all that was said has been read, and the connection is still there."""
+        try:
+            self.say(frame(PING, struct.pack("<Q", 1)))
+            kind = None
+            while kind != PONG:
+                kind, _ = self.hear()
+                if kind in (None, ERROR):
+                    return False
+        except OSError:
+            return False
+        return True
 
     def _length(self):
         return struct.unpack_from("<I", self.bytes)[0]
