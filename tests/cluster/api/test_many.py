@@ -13,12 +13,16 @@ AT_REST = 10  # seconds
 SLACK = 1 if os.environ.get("PILOTLIGHT_STRICT") else 5  # `./dev soak cluster` holds it to the figures
 
 
-def slice_of(index):
+def slice_of(space, index):
+    """As the endpoint controller writes it of pods that are ready."""
     name = f"d{index}-private"
     return {"metadata": {"name": name, "labels": {"kubernetes.io/service-name": name}},
-            "addressType": "IPv4", "ports": [{"name": "http", "port": 8012}],
+            "addressType": "IPv4", "ports": [{"name": "http", "port": 8012, "protocol": "TCP"}],
             "endpoints": [{"addresses": [f"10.89.{128 + index // 50}.{index % 50 * 5 + each}"],
-                           "conditions": {"ready": False}}
+                           "conditions": {"ready": True, "serving": True, "terminating": False},
+                           "nodeName": "node1",
+                           "targetRef": {"kind": "Pod", "namespace": space,
+                                         "name": f"d{index}-7c9d8b6f5-{each:05}"}}
                           for each in range(ENDPOINTS_EACH)]}
 
 
@@ -62,7 +66,7 @@ def test_a_thousand_deployments(world, proxy):
 
     def make(index):
         world.apps.create_namespaced_deployment(world.space, deployment(f"d{index}"))
-        discovery.create_namespaced_endpoint_slice(world.space, slice_of(index))
+        discovery.create_namespaced_endpoint_slice(world.space, slice_of(world.space, index))
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         list(pool.map(make, range(DEPLOYMENTS)))
 
@@ -71,7 +75,8 @@ def test_a_thousand_deployments(world, proxy):
             revisions = world.page(AUTOSCALER)["revisions"]
         except (OSError, EOFError):  # it is being started again
             return 0
-        return len([one for one in revisions if one["namespace"] == world.space])
+        return len([one for one in revisions if one["namespace"] == world.space
+                    and one["unheard"] == ENDPOINTS_EACH])  # nobody speaks for them on the wire
     # As deploy/ has it: the lease is renewed, too.
     arguments = "--kubeconfig", world.config_file, "--lease", f"{world.space}/pilotlight-autoscaler"
     world.start_autoscaler(*arguments, kind=Kept)
