@@ -27,20 +27,38 @@ def install(overlay):
     demo.wait_for("webhooks that answer", demo.webhooks_answer, seconds=120)
 
 
+def scaling(**annotations):
+    return {f"autoscaling.knative.dev/{name.replace('_', '-')}": str(value)
+            for name, value in annotations.items()}
+
+
 class App:
     """examples/kubernetes/echo.yaml in a namespace of its own, with these scaling annotations."""
 
     def __init__(self, **annotations):
+        deployment, service = yaml.safe_load_all(demo.MANIFEST.read_text())
+        deployment["metadata"]["annotations"].update(scaling(window="6s", **annotations))
+        self._create(deployment, service)
+        self.wait_taken()
+        self._wait_known()
+
+    def _create(self, deployment, service):
         self.space = f"n-{uuid.uuid4().hex[:8]}"
         demo.kubectl("create", "namespace", self.space)
-        deployment, service = yaml.safe_load_all(demo.MANIFEST.read_text())
-        deployment["metadata"]["annotations"].update(
-            {"autoscaling.knative.dev/window": "6s", **{
-                f"autoscaling.knative.dev/{name.replace('_', '-')}": str(value)
-                for name, value in annotations.items()}})
         self.kubectl("apply", "-f", "-", text=json.dumps(deployment))
         self.kubectl("apply", "-f", "-", text=json.dumps(service))
-        self.address = (self._taken()["spec"]["clusterIP"], 80)
+        self.address = (self.read("service", "echo")["spec"]["clusterIP"], 80)
+
+    def wait_taken(self):
+        def taken():
+            service = self.read("service", "echo")
+            slices = self.read("endpointslices")["items"]
+            ours = [one for one in slices if one["metadata"]["name"] == "echo-pilotlight"]
+            return ours and "selector" not in service["spec"] and len(slices) == 2
+        # The other one is of the private Service, which selects the pods.
+        demo.wait_for("a Service that leads to the activators", taken)
+
+    def _wait_known(self):
         demo.wait_for("a node that knows where the Service leads", self._connects)
 
     def kubectl(self, *arguments, **options):
@@ -48,15 +66,6 @@ class App:
 
     def read(self, kind, name=None):
         return demo.read(kind, name, self.space)
-
-    def _taken(self):
-        def taken():
-            service = self.read("service", "echo")
-            slices = self.read("endpointslices")["items"]
-            ours = [one for one in slices if one["metadata"]["name"] == "echo-pilotlight"]
-            return ours and "selector" not in service["spec"] and len(slices) == 2 and service
-        # The other one is of the private Service, which selects the pods.
-        return demo.wait_for("a Service that leads to the activators", taken)
 
     def _connects(self):
         with socket.socket() as probe:
@@ -94,6 +103,58 @@ class App:
 
     def delete(self):
         demo.kubectl("delete", "namespace", self.space, "--wait=false")
+
+
+class Stranger(App):
+    """The same before anybody has heard of us: two replicas, with the hook without which no rollout
+    is free of errors: a pod serves on until nodes send nobody there any more."""
+
+    def __init__(self, **annotations):
+        deployment, service = yaml.safe_load_all(demo.MANIFEST.read_text())
+        template = deployment["spec"]["template"]
+        self.asked = {"metadata": take_off(deployment["metadata"]),
+                      "spec": {"template": {"metadata": take_off(template["metadata"])}}}
+        self.asked["metadata"]["annotations"].update(scaling(**annotations))
+        deployment["spec"]["replicas"] = 2
+        template["spec"]["containers"][0]["lifecycle"] = {"preStop": {"sleep": {"seconds": 5}}}
+        self._create(deployment, service)
+        self._wait_rollout()
+        self._wait_known()
+
+    def adopt(self):
+        """What docs/manifest.md asks for, in one change."""
+        self._patch(self.asked)
+        self.wait_taken()
+        self._wait_rollout()
+
+    def leave(self):
+        self._patch(without(self.asked))
+        demo.wait_for("a Service that is as it was", lambda: "selector" in self.read(
+            "service", "echo")["spec"] and not self.leads_to())
+        self._wait_rollout()
+
+    def sidecars(self):
+        """Whether its pods have one, those that end included."""
+        return {"initContainers" in pod["spec"] for pod in self.read("pods")["items"]}
+
+    def _patch(self, change):
+        self.kubectl("patch", "deployment", "echo", "-p", json.dumps(change))
+
+    def _wait_rollout(self):
+        self.kubectl("rollout", "status", "deployment/echo", "--timeout=180s", seconds=200)
+
+
+def take_off(metadata):
+    """Removes what is ours in it. @return what that was."""
+    return {kind: {key: metadata[kind].pop(key) for key in list(metadata[kind])
+                   if key.startswith(("pilotlight.dev/", "autoscaling.knative.dev/"))}
+            for kind in ("labels", "annotations")}
+
+
+def without(change):
+    """The patch that takes back what this one adds."""
+    return {key: without(value) if isinstance(value, dict) else None
+            for key, value in change.items()}
 
 
 def process_ids(program):

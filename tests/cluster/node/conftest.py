@@ -9,7 +9,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(ROOT / "tests/integration"), str(ROOT / "examples/kubernetes")]
 
-from app import OVERLAY, App, install  # noqa: E402
+from app import OVERLAY, App, Stranger, install  # noqa: E402
 import demo  # noqa: E402
 
 
@@ -20,16 +20,26 @@ def installed():
     install(OVERLAY)
 
 
-@pytest.fixture
-def app(request):
-    """An echo app behind a Service, asleep; what the cluster knew of it when the test failed."""
-    made = App(**getattr(request, "param", {}))
+def used(request, made):
+    """Lends it to a test; what the cluster knew of it when the test failed."""
     try:
         yield made
         if getattr(request.node, "failed", False):
             demo.show_trouble(made.space)
     finally:
         made.delete()
+
+
+@pytest.fixture
+def app(request):
+    """An echo app behind a Service, asleep."""
+    yield from used(request, App(**getattr(request, "param", {})))
+
+
+@pytest.fixture
+def stranger(request):
+    """An echo app that runs without us, and what it would ask of us."""
+    yield from used(request, Stranger(min_scale=2, max_scale=4))
 
 
 @pytest.hookimpl(hookwrapper=True)

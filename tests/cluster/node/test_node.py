@@ -70,6 +70,27 @@ def test_a_rolling_update_of_the_deployment(app):
     asyncio.run(run())
 
 
+def test_a_running_deployment_comes_to_us_and_leaves_again(stranger):
+    async def run():
+        load = Arrivals(stranger.address, "any.host", "/?sleep=20", rate=100)
+
+        async def answers(count):
+            least = load.account.total + count
+            await wait_for("answers", lambda: load.account.total >= least, seconds=120)
+
+        await answers(200)
+        await in_thread(stranger.adopt)
+        await wait_for("sidecars in all pods", lambda: stranger.sidecars() == {True}, seconds=120)
+        await answers(200)
+        await in_thread(stranger.leave)
+        await wait_for("no sidecar in any pod", lambda: stranger.sidecars() == {False}, seconds=120)
+        await answers(200)
+        return await load.stop()
+
+    account = asyncio.run(run())
+    assert account.lost == 0, (account.lost, account.total, account.failures[:10])
+
+
 @pytest.mark.parametrize("app", [{"min_scale": 2}], indirect=True)
 def test_deleted_pods(app):
     async def run():
