@@ -4,6 +4,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/env.sh"
+. "$here/../../tools/again.sh"
 version=${KUBE_VERSION:-v1.35.8}
 minor=${version#v1.}
 
@@ -24,7 +25,9 @@ export GOTOOLCHAIN=local GOFLAGS=-mod=mod CGO_ENABLED=0 GOWORK=off
 echo "cluster: building Kubernetes $version with $(go env GOVERSION), once" >&2
 mkdir -p "$KBIN/../mod-$version"
 cd "$KBIN/../mod-$version"
+etcd=go.etcd.io/etcd/server/v3
 if [[ ! -f go.mod ]]; then
+  (cd / && again go mod download "k8s.io/kubernetes@$version")
   theirs=$(cd / && go mod download -json "k8s.io/kubernetes@$version" |
     sed -n 's/.*"GoMod": "\(.*\)",*/\1/p')
   printf 'module kubebin\n\ngo %s\n' "$(awk '$1 == "go" {print $2}' "$theirs")" >go.mod
@@ -33,9 +36,11 @@ if [[ ! -f go.mod ]]; then
   for module in $(awk '$1 ~ /^k8s\.io\// && $2 == "v0.0.0" {print $1}' "$theirs" | sort -u); do
     go mod edit -replace="$module=$module@v0.$minor"
   done
-  etcd=go.etcd.io/etcd/server/v3
   go mod edit -require="$etcd@$(awk -v m=$etcd '$1 == m {print $2}' "$theirs")"
 fi
+programs=(kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl)
+# All that they are built of, before the first is built.
+again go list -deps "${programs[@]/#/k8s.io/kubernetes/cmd/}" "$etcd" >/dev/null
 flags="-s -w"
 for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
   flags+=" -X $package.gitVersion=$version -X $package.gitMajor=1 -X $package.gitMinor=${minor%%.*}"
@@ -43,8 +48,8 @@ for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
   flags+=" -X $package.buildDate=1970-01-01T00:00:00Z"
 done
 # One program at a time: linking several needs more memory than small machines have.
-for program in kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl; do
+for program in "${programs[@]}"; do
   go build -trimpath -pgo=off -ldflags "$flags" -o "$KBIN/" "k8s.io/kubernetes/cmd/$program"
 done
-go build -trimpath -pgo=off -ldflags "-s -w" -o "$KBIN/etcd" go.etcd.io/etcd/server/v3
+go build -trimpath -pgo=off -ldflags "-s -w" -o "$KBIN/etcd" "$etcd"
 echo "$version $(go env GOVERSION)" >"$KBIN/VERSION"
