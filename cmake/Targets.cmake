@@ -91,7 +91,7 @@ function(pilotlight_test name)
 endfunction()
 
 # pilotlight_fuzz(<name> CORPUS <dir> SOURCES <file>... DEPS <target>...): a libFuzzer target.
-# Its ctest entry runs PILOTLIGHT_FUZZ_SECONDS (environment, 30 by default) over the corpus.
+# Its ctest entry makes the same runs each time; tools/run_fuzz.sh says how to search at random.
 function(pilotlight_fuzz name)
   if(NOT PILOTLIGHT_FUZZ)
     return()
