@@ -110,12 +110,14 @@ def test_before_it_only_what_the_app_took_can_fail():
                 statuses += burst.statuses[50:]
                 # Whatever failed was in the app's hands: each 502 is a connection that the app
                 # closed without having read its request, and no request ran twice.
-                assert app.requests + burst.statuses.count(502) == 100
+                lost = burst.statuses.count(502)
+                assert app.requests + lost == 100
+                # How many those are is up to how late the app closes; one more may come as it does.
+                assert lost <= app.unread_closes + 1
             finally:
                 burst.close()
                 sidecar.stop()
     assert set(statuses) <= {200, 502}
-    assert statuses.count(502) <= len(statuses) // 4, statuses.count(502)
 
 
 @pytest.fixture
