@@ -237,16 +237,16 @@ def test_plain_http_on_the_tls_port_is_told_so(start):
 def test_a_handshake_has_ten_seconds_and_holds_no_permit(start, authority):
     sidecar = start(CONTAINER_CONCURRENCY="1")
     slow = {}
+    begun = time.monotonic()  # the sidecar's own clocks begin later
     openings = {"silent": b"", "half a hello": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc"}
     for name, opening in openings.items():
         slow[name] = socket.create_connection(sidecar.tls, timeout=30)
         slow[name].sendall(opening)
-    begun = time.monotonic()
     for index in range(20):
         assert Client(sidecar, authority).ask(f"/{index}") == b"you asked for /%d" % index
     for name, connection in slow.items():
         assert connection.recv(1) == b"", name
-        assert 8 < time.monotonic() - begun < 15, name
+        assert 9.9 < time.monotonic() - begun < 25, name
 
 
 def test_it_drains_with_connections_open(start, authority):
