@@ -23,7 +23,12 @@ constexpr int kEvents = 512;
 constexpr std::uint32_t kEnding = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 /// New connections come from many addresses, or their ports would run out in TIME_WAIT.
 constexpr std::uint32_t kSources = 200;
-constexpr std::uint32_t kFirstSource = 0x7f630101;  // 127.99.1.1
+constexpr std::uint32_t kFirstSource = 0x7f630101;    // 127.99.1.1
+constexpr auto kPatience = std::chrono::seconds(60);  // for a window's first whole request
+
+Clock::duration seconds(double value) {
+  return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(value));
+}
 
 double cpu_seconds_of(const std::vector<pid_t>& pids) {
   double seconds = 0;
@@ -67,12 +72,7 @@ class Generator {
   }
 
   LoadResult run() {
-    const auto seconds = [](double value) {
-      return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(value));
-    };
     start_ = Clock::now();
-    window_begin_ = start_ + seconds(options_.warm_up_seconds);
-    window_end_ = window_begin_ + seconds(options_.seconds);
     for (std::size_t i = 0; i < connections_.size(); ++i) {
       connections_[i].next_due = i;
       connect(connections_[i]);
@@ -94,8 +94,8 @@ class Generator {
     const int count = ::epoll_pwait2(epoll_.get(), events.data(), kEvents, &timeout, nullptr);
     const auto now = Clock::now();
     if (options_.seconds > 0) {
-      if (!in_window_ && now >= window_begin_) open_window(now);
-      if (now >= window_end_) return close_window(now);
+      if (!in_window_ && now >= start_ + seconds(options_.warm_up_seconds)) open_window(now);
+      if (in_window_ && is_over(now)) return close_window(now);
     }
     for (int i = 0; i < count && !done_; ++i) {
       const epoll_event& event = events[static_cast<std::size_t>(i)];
@@ -105,8 +105,7 @@ class Generator {
   }
 
   Clock::time_point due_at(std::uint64_t number) const {
-    return start_ + std::chrono::duration_cast<Clock::duration>(
-                        std::chrono::duration<double>(static_cast<double>(number) / options_.rate));
+    return start_ + seconds(static_cast<double>(number) / options_.rate);
   }
 
   void send_due(Clock::time_point now) {
@@ -129,6 +128,13 @@ class Generator {
     opened_ = now;
     result_.latencies_us.reserve(1 << 20);
     if (!options_.cpu_of.empty()) cpu_before_ = cpu_seconds_of(options_.cpu_of);
+  }
+
+  /// Its length counts from when it was really opened, and a window in which somebody stood still
+  /// is as long as it takes: nothing is measured without a request that began and ended in it.
+  bool is_over(Clock::time_point now) const {
+    const auto end = opened_ + seconds(options_.seconds);
+    return now >= (has_whole_request_ ? end : end + kPatience);
   }
 
   void close_window(Clock::time_point now) {
@@ -222,6 +228,7 @@ class Generator {
     ++result_.all_requests;
     if (in_window_) {
       ++result_.requests;
+      has_whole_request_ = has_whole_request_ || connection.begun >= opened_;
       result_.body_bytes += connection.answer.body_bytes();
       const auto took =
           std::chrono::duration_cast<std::chrono::microseconds>(now - connection.begun);
@@ -269,12 +276,13 @@ class Generator {
   std::array<char, kBufferBytes> buffer_{};
   std::vector<Connection> connections_;
   LoadResult result_;
-  Clock::time_point start_, window_begin_, window_end_, opened_;
+  Clock::time_point start_, opened_;
   double cpu_before_ = 0;
   std::uint64_t next_due_ = 0;
   std::uint64_t begun_ = 0;
   std::uint32_t connects_ = 0;
   bool in_window_ = false;
+  bool has_whole_request_ = false;
   bool done_ = false;
 };
 

@@ -18,7 +18,7 @@ using Clock = std::chrono::steady_clock;
 struct LoadOptions {
   sockaddr_in target{};
   std::uint32_t connections = 1;
-  double seconds = 0;
+  double seconds = 0;          ///< of the measured window; longer until a whole request lies in it
   double warm_up_seconds = 0;  ///< before the measured window, with `seconds` only
   std::uint64_t requests = 0;  ///< exactly so many, all measured
   double rate = 0;             ///< requests per second over all connections; 0: closed loop

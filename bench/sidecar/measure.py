@@ -85,7 +85,7 @@ class Bench:
         else:
             arguments += ["--seconds", self.seconds, "--warm-up", self.warm_up]
         if load.at_rate:
-            arguments += ["--rate", round(rate)]
+            arguments += ["--rate", max(1, round(rate))]  # 0 would be a closed loop
         if not self.counts_instructions:
             return self.tools.load(port, *arguments), None
         out = folder / "perf"
