@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 
 import report
@@ -48,6 +49,18 @@ def metric(text, name):
     """The value of a metric without labels."""
     found = re.search(rf"^{name} (\S+)$", text, re.MULTILINE)
     return float(found[1]) if found else None
+
+
+def metrics_after(url, frames, seconds=10):
+    """Metrics once so many frames were received; as they are then when they do not come."""
+    end = time.monotonic() + seconds
+    while True:
+        late = time.monotonic() > end
+        with urllib.request.urlopen(url, timeout=30) as answer:
+            text = answer.read().decode()
+        if late or metric(text, "pilotlight_wire_frames_total") >= frames:
+            return text
+        time.sleep(0.1)
 
 
 def measure(binaries, size):
@@ -90,9 +103,8 @@ def measure_with(binaries, size, fleet_options, autoscaler_options):
                 if not line:
                     raise RuntimeError("bench-fleet ended without a result")
                 result = json.loads(line)
-                url = f"http://{stage.ADDRESS}:{metrics}/metrics"
-                with urllib.request.urlopen(url, timeout=10) as answer:
-                    text = answer.read().decode()
+                text = metrics_after(f"http://{stage.ADDRESS}:{metrics}/metrics",
+                                     result["frames_sent"])
                 result["frames_received"] = int(metric(text, "pilotlight_wire_frames_total"))
                 result["bad_frames"] = int(metric(text, "pilotlight_wire_bad_frames_total"))
         finally:

@@ -44,7 +44,8 @@ class FleetRun {
   void begin();
   [[nodiscard]] nlohmann::json steady();
   [[nodiscard]] std::vector<Asked> poke_at_times();
-  [[nodiscard]] nlohmann::json at_once(const std::string& kind, std::uint32_t count, Duration most);
+  [[nodiscard]] nlohmann::json at_once(const std::string& kind, std::uint32_t count);
+  [[nodiscard]] nlohmann::json settled(const std::vector<Asked>& asked, std::uint64_t taken_before);
   [[nodiscard]] nlohmann::json judge(const std::vector<Asked>& asked);
   [[nodiscard]] std::uint64_t unexpected();
 
