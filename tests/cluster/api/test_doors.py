@@ -1,6 +1,7 @@
 """A Service and its way to the activators and back, by real programs and a node that hears late."""
 import asyncio
 import concurrent.futures
+import signal
 import socket
 import subprocess
 import threading
@@ -126,7 +127,7 @@ def service(name="flower"):
 def activator(folder, number, again="", access=CONFIG, arguments=()):
     made = Program(folder, "pilotlight-activator", "--kubeconfig", access, "--address",
                    f"127.0.0.{20 + number}", "--autoscaler", f"{AUTOSCALER}:9444", "--listen",
-                   f"{ACTIVATORS[number]}:8012", "--shards", 2, "--lame-duck", "3s", *arguments,
+                   f"{ACTIVATORS[number]}:8012", "--shards", 2, "--lame-duck", "10s", *arguments,
                    env={"POD_NAME": f"activator-{number}{again}"})
     made.folder = folder
     return made
@@ -149,8 +150,9 @@ def programs(installed, space, tmp_path):  # noqa: F811
     wait_for("the programs", lambda: listens(AUTOSCALER, 9444) and all(
         listens(address, 8012) for address in ACTIVATORS))
     yield made
-    for program in reversed(made):
-        program.stop()
+    for program in made[1:]:
+        program.stop(signal.SIGKILL)  # no lame ducks: nobody comes any more
+    made[0].stop()
     kubelet.stop()
 
 
