@@ -54,6 +54,11 @@ class Writer {
     const auto bytes = std::as_bytes(std::span(value));
     out_.insert(out_.end(), bytes.begin(), bytes.end());
   }
+  /// A field that not every sender knows, last in its payload: absent while there is nothing to
+  /// say.
+  void tail(const std::string& value) {
+    if (!value.empty()) text(value);
+  }
   template <class T, class Each>
   void list(const std::vector<T>& values, Each each) {
     if (!count(values.size())) return;
@@ -125,6 +130,9 @@ class Reader {
     std::string read(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     if (!is_utf8(read)) return fail(DecodeError::bad_utf8);
     value = std::move(read);
+  }
+  void tail(std::string& value) {
+    if (!in_.empty()) text(value);
   }
   template <class T, class Each>
   void list(std::vector<T>& values, Each each) {

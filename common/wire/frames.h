@@ -225,6 +225,7 @@ struct Endpoints {
   std::uint64_t ready_p50_us = 0;  ///< Learned time from a wake to ready; 0 is unknown.
   std::uint64_t ready_p95_us = 0;
   std::vector<Replica> replicas;
+  std::string cause;  ///< Why it does not wake, for people; "" when nothing keeps it from that.
 
   friend bool operator==(const Endpoints&, const Endpoints&) = default;
 };

@@ -147,6 +147,7 @@ void layout(Io& io, F& f) {
   io.integer(f.ready_p50_us);
   io.integer(f.ready_p95_us);
   io.list(f.replicas, [](Io& each, auto& replica) { replica_layout(each, replica); });
+  io.tail(f.cause);
 }
 
 template <class Io, Either<Drain> F>

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 
 namespace pilotlight::wire {
@@ -7,5 +8,8 @@ namespace pilotlight::wire {
 /// Whether `text` is well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates, nothing above
 /// U+10FFFF). Names from a peer end up in JSON and log lines, which must stay well-formed.
 [[nodiscard]] bool is_utf8(std::string_view text) noexcept;
+
+/// The beginning of well-formed text, at most so many bytes of it, and no character cut in two.
+[[nodiscard]] std::string_view utf8_prefix(std::string_view text, std::size_t most) noexcept;
 
 }  // namespace pilotlight::wire

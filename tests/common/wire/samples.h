@@ -68,6 +68,7 @@ inline std::vector<Frame> sample_frames() {
   endpoints.ready_p50_us = 3'000'000;
   endpoints.ready_p95_us = 4'000'000;
   endpoints.replicas = {sample_replica(), Replica()};
+  endpoints.cause = "HorizontalPodAutoscaler hpa scales this Deployment";
   Drain drain;
   drain.revision = sample_revision();
   drain.replica = "r1";
