@@ -7,6 +7,7 @@
 #include <boost/asio/this_coro.hpp>
 
 #include "autoscaler/status.h"
+#include "autoscaler/watches.h"
 #include "common/base/log.h"
 #include "common/base/system_clock.h"
 #include "common/metrics/exposition.h"
@@ -27,41 +28,6 @@ constexpr int kExitDeposed = 1;
 
 // For listeners, the API's connections, scrapes (256 and 256 at most) and files.
 constexpr std::size_t kOtherDescriptors = 600;
-
-/// All of that kind with our label.
-kube::Watcher::What ours(const kube::Resource& resource) {
-  kube::Watcher::What what;
-  what.resource = resource;
-  what.selector.labels = "pilotlight.dev/inject=true";
-  return what;
-}
-
-kube::Watcher::What all_of(const kube::Resource& resource) {
-  kube::Watcher::What what;
-  what.resource = resource;
-  return what;
-}
-
-/// Those that the controller has made.
-kube::Watcher::What private_services() {
-  kube::Watcher::What what = all_of(kube::kServices);
-  what.selector.labels = "pilotlight.dev/private=true";
-  return what;
-}
-
-kube::Watcher::What service_slices() {
-  kube::Watcher::What what;
-  what.resource = kube::kEndpointSlices;
-  what.selector.labels = "kubernetes.io/service-name";
-  return what;
-}
-
-kube::Watcher::What pulled_images() {
-  kube::Watcher::What what;
-  what.resource = kube::kEvents;
-  what.selector.fields = "involvedObject.kind=Pod,reason=Pulled";
-  return what;
-}
 
 WireDoor::Params door_params(const Options& options) {
   WireDoor::Params params;
@@ -98,12 +64,14 @@ App::App(Options options)
       deployments_(loop_, options_.defaults),
       slices_(loop_.registry()),
       door_(shard_.scope(), shard_.executor(), shard_.clock(), door_params(options_)),
-      pods_(loop_, door_),
+      pods_wait_(shard_.clock().make_timer()),
+      pods_(loop_, door_, [this] { pods_wait_->cancel(); }),
       rivals_wait_(shard_.clock().make_timer()),
       rivals_(loop_, [this] { rivals_wait_->cancel(); }),
       path_teller_(shard_.clock(), target_, random_),
       paths_(path_teller_, loop_),
       pulled_(loop_),
+      warnings_(loop_),
       deployment_watch_(kube_, shard_.clock(), ours(kube::kDeployments), deployments_, random_),
       slice_watch_(kube_, shard_.clock(), service_slices(), slices_, random_),
       pod_watch_(kube_, shard_.clock(), ours(kube::kPods), pods_, random_),
@@ -111,6 +79,7 @@ App::App(Options options)
                    random_),
       path_watch_(kube_, shard_.clock(), private_services(), paths_, random_),
       pulled_watch_(kube_, shard_.clock(), pulled_images(), pulled_, random_),
+      warning_watch_(kube_, shard_.clock(), pod_warnings(), warnings_, random_),
       wire_(shard_.executor(), shard_.clock(), wire_options(options_, epoch_, door_), loop_),
       admin_(shard_.executor(), shard_.clock(),
              [this](const control::Request& request, control::Reply& reply) {
@@ -174,6 +143,7 @@ int App::run() {
   shard_.scope().spawn(slice_watch_.run());
   shard_.scope().spawn(pod_watch_.run());
   shard_.scope().spawn(pulled_watch_.run());
+  shard_.scope().spawn(watch_warnings());
   shard_.scope().spawn(path_watch_.run());
   shard_.scope().spawn(path_teller_.run());
   shard_.scope().spawn(loop_.run());
@@ -193,6 +163,13 @@ Task<> App::watch_deployments() {
   co_await asio::this_coro::throw_if_cancelled(false);
   co_await rivals_wait_->wait_until(shard_.clock().now() + kRivalsTime);
   co_await deployment_watch_.run();
+}
+
+/// Pods are known first: what is said of others is not kept.
+Task<> App::watch_warnings() {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  co_await pods_wait_->wait_until(TimePoint::max());
+  co_await warning_watch_.run();
 }
 
 void App::elected() {
@@ -254,10 +231,12 @@ Task<> App::end() {
   path_teller_.close();
   if (elector_) co_await hand_over();
   rivals_wait_->cancel();
+  pods_wait_->cancel();
   deployment_watch_.close();
   slice_watch_.close();
   pod_watch_.close();
   pulled_watch_.close();
+  warning_watch_.close();
   rival_watch_.close();
   path_watch_.close();
   co_await wire_.stop();

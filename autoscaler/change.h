@@ -35,6 +35,7 @@ struct PatchAnswer {
   ErrorCode error;                      ///< None: it was taken.
   unsigned status = 0;                  ///< Of HTTP; 0 when no answer came.
   std::optional<Duration> retry_after;  ///< What the API asked for.
+  std::string message;                  ///< The words of its refusal, at most 500 bytes; or "".
 };
 
 /// In what way an attempt ended. The label of a metric, so a closed set.

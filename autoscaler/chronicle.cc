@@ -11,8 +11,17 @@ namespace {
 
 using json = kube::Json;
 
-constexpr std::size_t kPods = 64;  // of one revision; the others go untold
-constexpr std::size_t kOrphans = 1000;
+/// Why there is not even a Pod, as far as it is known.
+void add_no_pod(json& fields, const std::string& refused, const std::string& scaled_by,
+                const std::string& not_taken) {
+  if (!refused.empty()) {
+    fields["refused"] = refused;
+  } else if (!scaled_by.empty()) {
+    fields["scaled_by"] = scaled_by;
+  } else if (!not_taken.empty()) {
+    fields["not_taken"] = not_taken;
+  }
+}
 
 }  // namespace
 
@@ -25,8 +34,10 @@ void Chronicle::know(const wire::RevisionKey& revision, const std::string& servi
   entry.deployment = deployment;
   by_deployment_[{revision.name_space, deployment}] = revision;
   for (auto orphan = orphans_.begin(); orphan != orphans_.end();) {
-    const auto owner = owner_of(orphan->second);
-    if (owner != entries_.end()) pod_of(owner, orphan->second, now);
+    const Pod& pod = orphan->second;
+    const auto owner = owner_of(pod.view);
+    if (owner != entries_.end()) pod_of(owner, pod.view, now);
+    if (owner != entries_.end() && pod.warning) pod_warned(*pod.warning, now);
     orphan = owner == entries_.end() ? std::next(orphan) : orphans_.erase(orphan);
   }
 }
@@ -74,78 +85,9 @@ void Chronicle::patched(const wire::RevisionKey& revision, const PatchOutcome& o
   const auto entry = entries_.find(revision);
   if (entry == entries_.end()) return;
   const bool taken = outcome.result == PatchResult::taken;
+  entry->second.not_taken = not_taken_text(outcome);
   if (taken && outcome.change.to > 0) entry->second.cold_starts.patched(outcome.ended_at);
   write(revision, entry->second, "patch", patch_fields(outcome), outcome.ended_at);
-}
-
-Chronicle::Entries::iterator Chronicle::owner_by_deployment(const std::string& name_space,
-                                                            std::string_view deployment) {
-  const auto found = by_deployment_.find({name_space, std::string(deployment)});
-  return found == by_deployment_.end() ? entries_.end() : entries_.find(found->second);
-}
-
-Chronicle::Entries::iterator Chronicle::owner_of(const PodView& pod) {
-  if (!pod.revision.empty()) return entries_.find({pod.name_space, pod.revision});
-  const auto owner = owner_by_deployment(pod.name_space, pod.owner);
-  if (owner != entries_.end()) return owner;
-  // On a cluster the owner is a ReplicaSet: the Deployment's name and a hash.
-  return owner_by_deployment(pod.name_space,
-                             std::string_view(pod.owner).substr(0, pod.owner.rfind('-')));
-}
-
-void Chronicle::pod_changed(const PodView& pod, TimePoint now) {
-  const auto owner = owner_of(pod);
-  if (owner != entries_.end()) return pod_of(owner, pod, now);
-  const Name name(pod.name_space, pod.name);
-  if (orphans_.size() < kOrphans || orphans_.contains(name)) orphans_[name] = pod;
-}
-
-void Chronicle::pod_of(Entries::iterator owner, const PodView& pod, TimePoint now) {
-  auto& pods = owner->second.pods;
-  if (pods.size() >= kPods && !pods.contains(pod.name)) return;
-  const auto [place, added] = pods.try_emplace(pod.name);
-  Pod& known = place->second;
-  const Pod before = std::exchange(known, {pod, known.runs_since});
-  if (pod.reached != Phase::start) known.runs_since.reset();
-  if (pod.reached == Phase::start && !known.runs_since) known.runs_since = now;
-  // One that was there before this process tells nothing new.
-  if (!added || !pod.ready) tell_change(owner, before, pod, now);
-}
-
-void Chronicle::tell_change(Entries::iterator owner, const Pod& before, const PodView& pod,
-                            TimePoint now) {
-  Entry& entry = owner->second;
-  if (pod.deleting) return;  // it ends because it was asked to
-  const bool ended_anew =
-      pod.end && (pod.end != before.view.end || pod.restarts > before.view.restarts);
-  if (ended_anew) write(owner->first, entry, "replica", exited_fields(pod), now);
-  if (!pod.blocked.empty() && pod.blocked != before.view.blocked) {
-    json fields = phase_fields(pod.name, "blocked");
-    fields["reason"] = pod.blocked;
-    write(owner->first, entry, "replica", std::move(fields), now);
-  }
-  if (!pod.reached) return;
-  const bool advanced = !before.view.reached || *before.view.reached < *pod.reached;
-  const bool restarted = pod.restarts > before.view.restarts && *pod.reached == Phase::start;
-  if (!advanced && !restarted) return;
-  entry.cold_starts.pod(pod.name, *pod.reached, now);
-  write(owner->first, entry, "replica", phase_fields(pod.name, to_string(*pod.reached)), now);
-}
-
-void Chronicle::pod_gone(const PodView& pod, TimePoint now) {
-  orphans_.erase(Name(pod.name_space, pod.name));
-  const auto owner = owner_of(pod);
-  if (owner == entries_.end() || owner->second.pods.erase(pod.name) == 0) return;
-  write(owner->first, owner->second, "replica", phase_fields(pod.name, "gone"), now);
-}
-
-void Chronicle::image_pulled(const PulledView& pulled, TimePoint now) {
-  for (auto& [revision, entry] : entries_) {
-    if (revision.name_space != pulled.name_space || !entry.pods.contains(pulled.pod)) continue;
-    entry.cold_starts.pod(pulled.pod, Phase::image, now);
-    write(revision, entry, "replica", phase_fields(pulled.pod, to_string(Phase::image)), now);
-    return;
-  }
 }
 
 void Chronicle::replica_ready(const wire::RevisionKey& revision, const ReplicaRecord& replica,
@@ -177,33 +119,17 @@ void Chronicle::woken(const wire::RevisionKey& revision, const wire::Woken& fram
   std::optional<Duration> running;
   if (told != nullptr && told->runs_since) running = now - *told->runs_since;
   json fields = wake_failed_fields(frame, told == nullptr ? nullptr : &told->view, running);
-  if (told == nullptr && !entry->second.refused.empty()) fields["refused"] = entry->second.refused;
+  if (told != nullptr && told->warned()) fields["warning"] = told->warning->text;
+  if (told == nullptr)
+    add_no_pod(fields, entry->second.refused, entry->second.scaled_by, entry->second.not_taken);
   write(revision, entry->second, "wake_failed", std::move(fields), now);
-}
-
-/// One that failed says more than one that is merely there.
-const Chronicle::Pod* Chronicle::worst_of(const Entry& entry) {
-  const Pod* worst = nullptr;
-  for (const auto& [name, pod] : entry.pods) {
-    if (pod.view.deleting) continue;
-    if (worst == nullptr || (pod.view.broken() && !worst->view.broken())) worst = &pod;
-  }
-  return worst;
-}
-
-std::string Chronicle::cause(const wire::RevisionKey& revision) const {
-  const auto entry = entries_.find(revision);
-  if (entry == entries_.end()) return {};
-  const Pod* worst = worst_of(entry->second);
-  if (worst != nullptr && worst->view.broken()) {
-    return worst->view.name + ": " + broken_text(worst->view);
-  }
-  return entry->second.refused;
 }
 
 void Chronicle::left_to(const wire::RevisionKey& revision, const std::string& who, TimePoint now) {
   const auto entry = entries_.find(revision);
   if (entry == entries_.end()) return;
+  entry->second.scaled_by = who;
+  entry->second.not_taken.clear();  // nothing is sent any more
   write(revision, entry->second, "left_alone", {{"scaled_by", who}}, now);
 }
 
@@ -248,21 +174,6 @@ bool Chronicle::advance(const wire::RevisionKey& revision, TimePoint now) {
 const ColdStarts* Chronicle::cold_starts(const wire::RevisionKey& revision) const {
   const auto entry = entries_.find(revision);
   return entry == entries_.end() ? nullptr : &entry->second.cold_starts;
-}
-
-Chronicle::PodCounts Chronicle::pods(const wire::RevisionKey& revision) const {
-  PodCounts counts;
-  const auto entry = entries_.find(revision);
-  if (entry == entries_.end()) return counts;
-  for (const auto& [name, pod] : entry->second.pods) {
-    if (pod.view.deleting) {
-      ++counts.terminating;
-    } else if (!pod.view.ready) {
-      ++counts.not_ready;
-      if (pod.view.reached != Phase::start) ++counts.pending;
-    }
-  }
-  return counts;
 }
 
 }  // namespace pilotlight::autoscaler

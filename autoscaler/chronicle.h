@@ -19,9 +19,10 @@ namespace pilotlight::autoscaler {
 /// The event log: hears of everything that happens to a revision and writes it down, one line of
 /// the decision file each; times its cold starts on the way.
 ///
-/// It never decides anything. What it keeps per revision is bounded: its Pods (64), one cold start,
-/// 32 learned times. Pods of revisions that are not known yet wait for them (1,000). Instants are
-/// passed in; only the lines' `ms`, for people, is the wall clock's. One shard.
+/// It never decides anything. What it keeps per revision is bounded: its Pods (64, the last
+/// Warning about each), one cold start, 32 learned times. Pods of revisions that are not known yet
+/// wait for them (1,000). Instants are passed in; only the lines' `ms`, for people, is the wall
+/// clock's. One shard.
 class Chronicle {
  public:
   struct PodCounts {
@@ -50,8 +51,10 @@ class Chronicle {
   void decided(const wire::RevisionKey& revision, const LoggedDecision& logged,
                const std::string& text);
   void patched(const wire::RevisionKey& revision, const PatchOutcome& outcome);
-  void pod_changed(const PodView& pod, TimePoint now);
-  void pod_gone(const PodView& pod, TimePoint now);
+  /// These three @return the revision whose pod it is; null for one that is not known.
+  const wire::RevisionKey* pod_changed(const PodView& pod, TimePoint now);
+  const wire::RevisionKey* pod_gone(const PodView& pod, TimePoint now);
+  const wire::RevisionKey* pod_warned(const WarningView& warning, TimePoint now);
   void image_pulled(const PulledView& pulled, TimePoint now);
   void replica_ready(const wire::RevisionKey& revision, const ReplicaRecord& replica,
                      TimePoint now);
@@ -69,7 +72,9 @@ class Chronicle {
 
   /// Null for a revision that is not known.
   [[nodiscard]] const ColdStarts* cold_starts(const wire::RevisionKey& revision) const;
-  /// What keeps its replicas from being ready, if it is not time alone; "" else.
+  /// What keeps its replicas from being ready, if it is not time alone; "" else. What its pods say
+  /// comes first, as they got furthest; then that none can be made, that it is left alone, that the
+  /// API does not take more replicas.
   [[nodiscard]] std::string cause(const wire::RevisionKey& revision) const;
   [[nodiscard]] PodCounts pods(const wire::RevisionKey& revision) const;
 
@@ -77,6 +82,10 @@ class Chronicle {
   struct Pod {
     PodView view;
     std::optional<TimePoint> runs_since;
+    std::optional<WarningView> warning;  // the last one, until it gets further
+
+    [[nodiscard]] bool warned() const noexcept;
+    [[nodiscard]] std::string trouble() const;
   };
   struct Entry {
     std::string service;
@@ -84,7 +93,9 @@ class Chronicle {
     ColdStarts cold_starts;
     Refusals refusals;
     std::map<std::string, Pod> pods;
-    std::string refused;  // why none is made
+    std::string refused;    // why none is made
+    std::string scaled_by;  // who else does
+    std::string not_taken;  // how the API refuses to have more of them
   };
   using Entries = std::map<wire::RevisionKey, Entry>;
 
@@ -93,6 +104,8 @@ class Chronicle {
   [[nodiscard]] Entries::iterator owner_by_deployment(const std::string& name_space,
                                                       std::string_view deployment);
   void pod_of(Entries::iterator owner, const PodView& pod, TimePoint now);
+  void warned_of(const wire::RevisionKey& revision, const Entry& entry, Pod& pod,
+                 const WarningView& warning, TimePoint now);
   void tell_change(Entries::iterator owner, const Pod& before, const PodView& pod, TimePoint now);
   void finish_cold_start(Entries::iterator owner, TimePoint now);
   void write(const wire::RevisionKey& revision, const Entry& entry, std::string_view event,
@@ -102,7 +115,7 @@ class Chronicle {
   Entries entries_;
   using Name = std::pair<std::string, std::string>;  // namespace, name
   std::map<Name, wire::RevisionKey> by_deployment_;
-  std::map<Name, PodView> orphans_;
+  std::map<Name, Pod> orphans_;
 };
 
 }  // namespace pilotlight::autoscaler

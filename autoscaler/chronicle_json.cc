@@ -22,8 +22,12 @@ json counts(const RefusalCounts& refusals) {
   return out;
 }
 
+/// No character is cut in two.
 std::string last_part(const std::string& words) {
-  return words.size() <= kWordsMax ? words : words.substr(words.size() - kWordsMax);
+  if (words.size() <= kWordsMax) return words;
+  std::size_t begin = words.size() - kWordsMax;
+  while (begin < words.size() && (static_cast<unsigned char>(words[begin]) & 0xc0) == 0x80) ++begin;
+  return words.substr(begin);
 }
 
 void add_failure(json& fields, const PodView& pod) {
@@ -49,6 +53,7 @@ json patch_fields(const PatchOutcome& outcome) {
                  {"took_us", us(outcome.ended_at - outcome.sent_at)}};
   if (outcome.answer.status != 0) fields["status"] = outcome.answer.status;
   if (!taken) fields["error"] = outcome.answer.error.message();
+  if (!outcome.answer.message.empty()) fields["message"] = outcome.answer.message;
   if (outcome.retry_at) fields["retry_us"] = us(*outcome.retry_at - outcome.ended_at);
   return fields;
 }
@@ -108,6 +113,23 @@ std::string broken_text(const PodView& pod) {
   std::string text = pod.end->container + " exited with " + std::to_string(pod.end->exit_code);
   if (!pod.end->reason.empty()) text += " (" + pod.end->reason + ")";
   return pod.backing_off ? "CrashLoopBackOff: " + text : text;
+}
+
+std::string not_taken_text(const PatchOutcome& outcome) {
+  constexpr unsigned kTransient = 2;  // attempts that fail for reasons which pass by themselves
+  const bool taken = outcome.result == PatchResult::taken || outcome.result == PatchResult::missing;
+  if (taken || outcome.change.to <= outcome.change.from) return {};
+  if (outcome.result != PatchResult::refused && outcome.attempt <= kTransient) return {};
+  const PatchAnswer& answer = outcome.answer;
+  std::string text = "the API does not take " + std::to_string(outcome.change.to) +
+                     (outcome.change.to == 1 ? " replica: " : " replicas: ") +
+                     (answer.message.empty() ? answer.error.message() : answer.message);
+  if (answer.status != 0) text += " (HTTP " + std::to_string(answer.status) + ")";
+  return text;
+}
+
+std::string left_alone_text(const std::string& who) {
+  return who + " scales this Deployment, pilotlight leaves it alone";
 }
 
 }  // namespace pilotlight::autoscaler

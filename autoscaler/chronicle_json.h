@@ -32,4 +32,11 @@ namespace pilotlight::autoscaler {
 /// What is wrong with a pod that is broken: "CrashLoopBackOff: app exited with 1 (Error)".
 [[nodiscard]] std::string broken_text(const PodView& pod);
 
+/// Why there will not be more replicas, when a PATCH that asks for more is refused or keeps
+/// failing: "the API does not take 2 replicas: ... (HTTP 403)". "" for other outcomes.
+[[nodiscard]] std::string not_taken_text(const PatchOutcome& outcome);
+
+/// "HorizontalPodAutoscaler x scales this Deployment, pilotlight leaves it alone".
+[[nodiscard]] std::string left_alone_text(const std::string& who);
+
 }  // namespace pilotlight::autoscaler

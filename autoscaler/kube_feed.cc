@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/base/log.h"
+#include "common/wire/utf8.h"
 #include "config/deployment_view.h"
 
 namespace pilotlight::autoscaler {
@@ -16,6 +17,7 @@ constexpr std::string_view kPathAnnotation = "pilotlight.dev/traffic-path";  // 
 constexpr std::string_view kServe = "serve";
 constexpr std::string_view kProxy = "proxy";
 constexpr std::chrono::milliseconds kCostTime{500};
+constexpr std::size_t kMessageMax = 500;  // bytes of what the API says to a PATCH
 
 void report(const config::Problems& problems) {
   for (const std::string& problem : problems) log_warn("deployment", {{"problem", problem}});
@@ -192,6 +194,9 @@ Task<PatchAnswer> KubeTarget::set_replicas(std::string name_space, std::string d
   answer.status = scale.status;
   answer.retry_after = scale.retry_after;
   answer.error = scale.error;
+  if (scale.error) {
+    answer.message = wire::utf8_prefix(kube::text(scale.scale, {"message"}), kMessageMax);
+  }
   co_return answer;
 }
 

@@ -56,10 +56,12 @@ class SliceFeed final : public kube::Watcher::Listener {
   std::map<wire::RevisionKey, std::map<std::string, std::set<std::string>>> slices_;
 };
 
-/// Tells the Loop how the Pods of the replicas do, and the WireDoor who they are.
+/// Tells the Loop how the Pods of the replicas do, and the WireDoor who they are. Calls `on_known`
+/// when all that there are have been told of.
 class PodFeed final : public kube::Watcher::Listener {
  public:
-  PodFeed(Loop& loop, WireDoor& door) : loop_(loop), door_(door) {}
+  PodFeed(Loop& loop, WireDoor& door, std::function<void()> on_known)
+      : loop_(loop), door_(door), on_known_(std::move(on_known)) {}
 
   void applied(const kube::Json& object) override {
     door_.pod_applied(object);
@@ -69,10 +71,12 @@ class PodFeed final : public kube::Watcher::Listener {
     door_.pod_removed(object);
     loop_.pod_gone(view_pod(object));
   }
+  void synced() override { on_known_(); }
 
  private:
   Loop& loop_;
   WireDoor& door_;
+  std::function<void()> on_known_;
 };
 
 /// Tells the Loop which Deployments somebody else scales, and calls `on_known` when all that there
@@ -122,6 +126,21 @@ class PulledFeed final : public kube::Watcher::Listener {
  private:
   Loop& loop_;
   bool synced_ = false;
+};
+
+/// Tells the Loop of Warnings about Pods that it knows of, from the Events that kubelet and others
+/// write. What a first list holds still holds.
+class WarningFeed final : public kube::Watcher::Listener {
+ public:
+  explicit WarningFeed(Loop& loop) : loop_(loop) {}
+
+  void applied(const kube::Json& object) override {
+    if (const auto warning = view_warning(object)) loop_.pod_warned(*warning);
+  }
+  void removed(const kube::Json& /*object*/) override {}
+
+ private:
+  Loop& loop_;
 };
 
 /// Sends to the Kubernetes API what was decided, on connections that are kept: PATCHes of the scale

@@ -239,6 +239,7 @@ void Loop::replica_not_ready(const wire::RevisionKey& revision, const ReplicaRec
 
 void Loop::attempted(const wire::RevisionKey& revision, const PatchOutcome& outcome) {
   chronicle_.patched(revision, outcome);
+  tell_cause(revision);
   if (outcome.result == PatchResult::taken) scaled(revision, outcome);
 }
 

@@ -87,6 +87,7 @@ class Loop final : public wire::ServerListener, public RegistryListener, public 
   /// What the API shows of the replicas' Pods.
   void pod_changed(const PodView& pod);
   void pod_gone(const PodView& pod);
+  void pod_warned(const WarningView& warning);
   void image_pulled(const PulledView& pulled) { chronicle_.image_pulled(pulled, clock_.now()); }
 
   using Subjects = std::map<wire::RevisionKey, std::unique_ptr<Subject>>;
@@ -120,6 +121,7 @@ class Loop final : public wire::ServerListener, public RegistryListener, public 
   void record_seconds(Subject& subject);
   void record_turn(const Subject& subject, const LoggedDecision& logged);
   void leave_to(Subject& subject, const std::string& who);
+  void tell_cause(const wire::RevisionKey& revision);
   [[nodiscard]] bool measured(Subject& subject, TimePoint now) const;
   void take_missed_turns(Subject& subject, TimePoint remembered, TimePoint now);
   static void note_senders(Subject& subject);

@@ -77,6 +77,7 @@ void Loop::track(const SubjectView& view) {
   if (!subject.rival.empty()) subject.desired = view.replicas;
   chronicle_.creation_refused(view.key, view.refused, now);
   registry_.track(view.key, subject.policy.stable_window, now);
+  tell_cause(view.key);
   if (!added) return;
   subject.desired = view.replicas;
   note_path(subject, now);
@@ -117,6 +118,7 @@ void Loop::leave_to(Subject& subject, const std::string& who) {
   subject.rival = who;
   const wire::RevisionKey& key = subject.view.key;
   chronicle_.left_to(key, who, clock_.now());
+  tell_cause(key);
   if (who.empty()) {
     log_info("scaled again", {{"namespace", key.name_space}, {"revision", key.revision}});
     subject.state = DeciderState();  // what it remembers is of another time
@@ -131,12 +133,21 @@ void Loop::leave_to(Subject& subject, const std::string& who) {
 
 void Loop::pod_changed(const PodView& pod) {
   costs_.seen(pod);
-  chronicle_.pod_changed(pod, clock_.now());
+  if (const auto* owner = chronicle_.pod_changed(pod, clock_.now())) tell_cause(*owner);
 }
 
 void Loop::pod_gone(const PodView& pod) {
   costs_.gone(pod);
-  chronicle_.pod_gone(pod, clock_.now());
+  if (const auto* owner = chronicle_.pod_gone(pod, clock_.now())) tell_cause(*owner);
+}
+
+void Loop::pod_warned(const WarningView& warning) {
+  if (const auto* owner = chronicle_.pod_warned(warning, clock_.now())) tell_cause(*owner);
+}
+
+/// To those whose requests wait for it.
+void Loop::tell_cause(const wire::RevisionKey& revision) {
+  registry_.set_cause(revision, chronicle_.cause(revision));
 }
 
 }  // namespace pilotlight::autoscaler

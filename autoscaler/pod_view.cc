@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "common/wire/utf8.h"
 #include "config/revision.h"
 
 namespace pilotlight::autoscaler {
@@ -12,6 +13,7 @@ using kube::Json;
 
 constexpr std::string_view kSidecar = "queue-proxy";
 constexpr std::string_view kRoutingState = "serving.knative.dev/routingState";
+constexpr std::size_t kWarningMax = 500;
 
 const Json* condition_of(const Json& object, std::string_view type) {
   for (const Json& condition : kube::array(object, {"status", "conditions"})) {
@@ -153,6 +155,23 @@ std::optional<PulledView> view_pulled(const Json& event) {
   PulledView view;
   view.name_space = kube::text(event, {"involvedObject", "namespace"});
   view.pod = kube::text(event, {"involvedObject", "name"});
+  return view;
+}
+
+std::optional<WarningView> view_warning(const Json& event) {
+  if (kube::text(event, {"type"}) != "Warning") return std::nullopt;
+  if (kube::text(event, {"involvedObject", "kind"}) != "Pod") return std::nullopt;
+  WarningView view;
+  view.name_space = kube::text(event, {"involvedObject", "namespace"});
+  view.pod = kube::text(event, {"involvedObject", "name"});
+  view.reason = kube::text(event, {"reason"});
+  const std::string text = view.reason + ": " + std::string(kube::text(event, {"message"}));
+  view.text = wire::utf8_prefix(text, kWarningMax);
+  constexpr std::size_t kToTheSecond = 19;  // what finer and coarser times have in common
+  std::string_view at = kube::text(event, {"series", "lastObservedTime"});
+  if (at.empty()) at = kube::text(event, {"lastTimestamp"});
+  if (at.empty()) at = kube::text(event, {"eventTime"});
+  view.at = at.substr(0, kToTheSecond);
   return view;
 }
 

@@ -57,4 +57,14 @@ struct PulledView {
 };
 [[nodiscard]] std::optional<PulledView> view_pulled(const kube::Json& event);
 
+/// A Warning about a Pod, from an Event of the API; none for other Events.
+struct WarningView {
+  std::string name_space;
+  std::string pod;
+  std::string reason;  ///< "FailedMount", "FailedCreatePodSandBox", ...
+  std::string text;    ///< Reason and message, at most 500 bytes.
+  std::string at;  ///< When it was said last, "2026-11-29T21:00:00": later ones compare greater.
+};
+[[nodiscard]] std::optional<WarningView> view_warning(const kube::Json& event);
+
 }  // namespace pilotlight::autoscaler

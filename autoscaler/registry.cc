@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/base/log.h"
+#include "common/wire/utf8.h"
 
 namespace pilotlight::autoscaler {
 namespace {
@@ -12,6 +13,7 @@ using namespace std::chrono_literals;
 
 constexpr Duration kReturnTime = 1s;  // for a sidecar whose connection broke
 constexpr std::size_t kReadyTimes = 32;
+constexpr std::size_t kCauseMax = 500;
 
 std::string_view text_of(wire::NotReadyReason reason) noexcept {
   switch (reason) {
@@ -239,6 +241,7 @@ void Registry::untrack(const wire::RevisionKey& key) {
   if (group == groups_.end()) return;
   group->second.tracked = false;
   group->second.complete = true;  // no Deployment: what is left is all there is
+  group->second.cause.clear();
   push(key);
 }
 
@@ -253,18 +256,6 @@ void Registry::slices_known() {
   for (auto& [key, group] : groups_) {
     if (settle_complete(group)) push(key);
   }
-}
-
-std::int32_t Registry::count_unheard(const Group& group) {
-  if (group.slice_addresses.empty()) return 0;
-  std::vector<const std::string*> heard;
-  for (const auto& [name, entry] : group.entries) {
-    const auto place = group.slice_addresses.find(entry.record.address);
-    if (entry.spoken && place != group.slice_addresses.end()) heard.push_back(&*place);
-  }
-  std::sort(heard.begin(), heard.end());
-  const auto distinct = std::unique(heard.begin(), heard.end()) - heard.begin();
-  return static_cast<std::int32_t>(std::ssize(group.slice_addresses) - distinct);
 }
 
 /// @return whether the revision's set has become complete, or is so no longer.
@@ -291,6 +282,15 @@ void Registry::learn(const wire::RevisionKey& key, std::uint64_t p50_us, std::ui
   if (group == groups_.end()) return;
   group->second.wake_p50_us = p50_us;
   group->second.wake_p95_us = p95_us;
+}
+
+void Registry::set_cause(const wire::RevisionKey& key, const std::string& cause) {
+  const auto group = groups_.find(key);
+  if (group == groups_.end()) return;
+  const std::string_view told = wire::utf8_prefix(cause, kCauseMax);
+  if (group->second.cause == told) return;
+  group->second.cause = told;
+  push(key);
 }
 
 void Registry::repeat(const wire::RevisionKey& key, wire::Peer& activator) {

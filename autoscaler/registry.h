@@ -86,6 +86,9 @@ class Registry {
 
   /// How long its wakes take, which the next sets say instead of how long its replicas do.
   void learn(const wire::RevisionKey& revision, std::uint64_t p50_us, std::uint64_t p95_us);
+  /// Why the revision does not wake, for its activators to say to who waits; "": nothing keeps it.
+  /// They are told at most 500 bytes of it.
+  void set_cause(const wire::RevisionKey& revision, const std::string& cause);
   /// Has every activator keep it. One that joins later is for the caller.
   void put_checkpoint(const wire::Checkpoint& checkpoint);
 
@@ -122,6 +125,7 @@ class Registry {
     std::deque<std::uint64_t> ready_times_us;  // the last 32
     std::uint64_t wake_p50_us = 0;             // 0: none was seen
     std::uint64_t wake_p95_us = 0;
+    std::string cause;
     bool tracked = false;
     bool direct = false;  // clients may come past the activators
     bool complete = false;

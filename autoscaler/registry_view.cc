@@ -27,6 +27,7 @@ wire::Endpoints Registry::endpoints_of(const wire::RevisionKey& key, const Group
     out.ready_p50_us = percentile(group.ready_times_us, 50);
     out.ready_p95_us = percentile(group.ready_times_us, 95);
   }
+  out.cause = group.cause;
   for (const auto& [name, entry] : group.entries) {
     if (entry.record.phase == ReplicaPhase::unready) continue;
     wire::Replica& replica = out.replicas.emplace_back();
@@ -57,6 +58,18 @@ std::int32_t Registry::ready_count(const wire::RevisionKey& key) const {
 std::int32_t Registry::unheard_count(const wire::RevisionKey& key) const {
   const Group* group = group_of(key);
   return group == nullptr ? 0 : group->unheard;
+}
+
+std::int32_t Registry::count_unheard(const Group& group) {
+  if (group.slice_addresses.empty()) return 0;
+  std::vector<const std::string*> heard;
+  for (const auto& [name, entry] : group.entries) {
+    const auto place = group.slice_addresses.find(entry.record.address);
+    if (entry.spoken && place != group.slice_addresses.end()) heard.push_back(&*place);
+  }
+  std::sort(heard.begin(), heard.end());
+  const auto distinct = std::unique(heard.begin(), heard.end()) - heard.begin();
+  return static_cast<std::int32_t>(std::ssize(group.slice_addresses) - distinct);
 }
 
 std::vector<ReplicaRecord> Registry::replicas(const wire::RevisionKey& key) const {

@@ -24,6 +24,7 @@ void log_failure(const wire::RevisionKey& revision, const PatchOutcome& outcome)
                                {"result", to_string(outcome.result)},
                                {"status", outcome.answer.status},
                                {"error", outcome.answer.error.message()},
+                               {"text", outcome.answer.message},
                                {"retry_in_ms", retry_in_ms}});
 }
 

@@ -55,6 +55,7 @@ json patch_of(const PatchOutcome& failed, TimePoint now) {
               {"result", to_string(failed.result)},
               {"status", failed.answer.status},
               {"error", failed.answer.error.message()}};
+  if (!failed.answer.message.empty()) out["message"] = failed.answer.message;
   if (failed.retry_at) {
     const Duration left = std::max(*failed.retry_at - now, Duration::zero());
     out["retry_in_ms"] = std::chrono::ceil<std::chrono::milliseconds>(left).count();

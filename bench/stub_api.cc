@@ -198,7 +198,8 @@ Task<bool> StubApi::take_patch(Connection& connection, const std::string& name) 
     if (fault->retry_after_seconds) {
       header = "Retry-After: " + std::to_string(*fault->retry_after_seconds) + "\r\n";
     }
-    bytes = answer_of(fault->status, R"({"kind":"Status"})", header);
+    const json status = {{"kind", "Status"}, {"message", fault->message}};
+    bytes = answer_of(fault->status, status.dump(), header);
   } else if (known) {
     const json scale = {{"kind", "Scale"}, {"spec", {{"replicas", patch.replicas}}}};
     bytes = answer_of(200, scale.dump());

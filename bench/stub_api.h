@@ -50,6 +50,7 @@ class StubApi {
     Kind kind = Kind::status;
     unsigned status = 500;
     std::optional<unsigned> retry_after_seconds;
+    std::string message = {};  ///< Of the Status in the answer.
   };
   /// What goes wrong with that PATCH; none: nothing.
   using Trouble = std::function<std::optional<Fault>(const Patch&)>;

@@ -8,9 +8,9 @@
 namespace pilotlight::local {
 namespace {
 
-constexpr std::array<std::string_view, 8> kFields = {
-    "metadata.name", "metadata.namespace",  "status.phase",        "status.podIP",
-    "spec.nodeName", "involvedObject.name", "involvedObject.kind", "reason"};
+constexpr std::array<std::string_view, 9> kFields = {
+    "metadata.name",       "metadata.namespace",  "status.phase", "status.podIP", "spec.nodeName",
+    "involvedObject.name", "involvedObject.kind", "reason",       "type"};
 
 std::string_view trim(std::string_view text) {
   while (text.starts_with(' ')) text.remove_prefix(1);

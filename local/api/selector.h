@@ -16,7 +16,7 @@ namespace pilotlight::local {
 /// Labels: `a=b`, `a==b`, `a!=b`, `a in (b,c)`, `a notin (b,c)`, `a`, `!a`, joined by commas. As in
 /// Kubernetes, `!=` and `notin` also match objects without the label. Fields: `path=value`,
 /// `path!=value` for the paths metadata.name, metadata.namespace, status.phase, status.podIP,
-/// spec.nodeName, involvedObject.name, involvedObject.kind and reason.
+/// spec.nodeName, involvedObject.name, involvedObject.kind, reason and type.
 class Selector {
  public:
   /// The error says which part was not understood.

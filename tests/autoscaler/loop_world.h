@@ -2,6 +2,7 @@
 
 #include <deque>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,7 +19,9 @@ namespace pilotlight::autoscaler {
 struct FakeTarget final : ScaleTarget {
   Task<PatchAnswer> set_replicas(std::string, std::string deployment, std::int32_t n) override {
     PatchAnswer answer;
-    if (failures > 0) {
+    if (refusal) {
+      answer = *refusal;
+    } else if (failures > 0) {
       --failures;
       answer.status = 409;
       answer.error = FlowError::conflict;
@@ -39,6 +42,7 @@ struct FakeTarget final : ScaleTarget {
   std::vector<std::vector<PodCost>> costs;
   std::vector<std::pair<std::string, std::int32_t>> calls;
   std::function<void()> on_call;
+  std::optional<PatchAnswer> refusal;  ///< As long as it is there.
   int failures = 0;
   bool missing = false;
 };

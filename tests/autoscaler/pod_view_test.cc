@@ -145,6 +145,33 @@ TEST(PulledView, OnlyThePulledImageOfAContainerOfTheUserCounts) {
   EXPECT_FALSE(view_pulled(Json::parse("[]")));
 }
 
+TEST(WarningView, AWarningAboutAPodIsReadWithWhenItWasSaidLast) {
+  Json event = Json::parse(R"({"type": "Warning", "reason": "FailedMount", "message": "no volume",
+      "eventTime": null, "firstTimestamp": "2026-11-29T20:00:00Z",
+      "lastTimestamp": "2026-11-29T21:00:00Z",
+      "involvedObject": {"kind": "Pod", "namespace": "team", "name": "p"}})");
+  const auto warning = view_warning(event);
+  ASSERT_TRUE(warning);
+  EXPECT_EQ(warning->name_space, "team");
+  EXPECT_EQ(warning->pod, "p");
+  EXPECT_EQ(warning->reason, "FailedMount");
+  EXPECT_EQ(warning->text, "FailedMount: no volume");
+  EXPECT_EQ(warning->at, "2026-11-29T21:00:00");
+  event["lastTimestamp"] = nullptr;
+  event["eventTime"] = "2026-11-29T21:00:01.123456Z";
+  EXPECT_EQ(view_warning(event)->at, "2026-11-29T21:00:01");
+  event["series"]["lastObservedTime"] = "2026-11-29T21:00:02.123456Z";
+  EXPECT_EQ(view_warning(event)->at, "2026-11-29T21:00:02");
+  event["message"] = std::string(9000, 'x');
+  EXPECT_EQ(view_warning(event)->text.size(), 500U);
+  event["involvedObject"]["kind"] = "Node";
+  EXPECT_FALSE(view_warning(event));
+  event["involvedObject"]["kind"] = "Pod";
+  event["type"] = "Normal";
+  EXPECT_FALSE(view_warning(event));
+  EXPECT_FALSE(view_warning(Json::parse("[]")));
+}
+
 TEST(PodView, APodWithoutANodeSaysWhy) {
   const PodView pod = view(
       R"({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False",

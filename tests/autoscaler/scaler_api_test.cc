@@ -121,6 +121,22 @@ TEST_F(ScalerApiTest, EveryKindOfFailureIsNamedAndTriedAgain) {
   EXPECT_EQ(scaler_->failures(), 6U);
 }
 
+TEST_F(ScalerApiTest, TheWordsOfARefusalAreKept) {
+  add(1);
+  StubApi::Fault denied = fault(Kind::status, 403);
+  denied.message = "admission webhook denied the request";
+  StubApi::Fault verbose = fault(Kind::status, 422);
+  verbose.message = std::string(9000, 'x');
+  fail({denied, verbose});
+  want(0, 3);
+  run_until_idle();
+  const std::vector<PatchOutcome>& heard = hearer_.heard[name(0)];
+  ASSERT_EQ(heard.size(), 3U);
+  EXPECT_EQ(heard[0].answer.message, "admission webhook denied the request");
+  EXPECT_EQ(heard[1].answer.message.size(), 500U);
+  EXPECT_EQ(heard[2].answer.message, "") << "it was taken";
+}
+
 TEST_F(SilentApiTest, SilenceIsATimeoutAndTriedAgain) {
   add(1);
   fail({fault(Kind::silence)});

@@ -41,6 +41,8 @@ TEST(Selector, MatchesAsKubernetesDoes) {
       {"", "metadata.name!=iris-1", false},
       {"", "status.podIP=127.1.2.10", true},
       {"", "status.phase=Running", false},
+      {"", "involvedObject.kind!=Node,type!=Warning,reason!=Pulled", true},
+      {"", "type=Warning", false},
   };
   for (const Row& row : rows) {
     const auto selector = Selector::parse(row.labels, row.fields);
