@@ -132,9 +132,10 @@ std::string patch_text(const Json& event) {
   }
   // Of a long row of failures the 1st, 2nd, 4th, 8th, ...
   if (attempt > 0 && !std::has_single_bit(static_cast<std::uint64_t>(attempt))) return {};
-  std::string text =
-      fmt::format("the API did not take {} at the {} attempt after {}: {}", to, ordinal(attempt),
-                  length_text(number(event, {"took_us"})), kube::text(event, {"error"}));
+  const std::string_view message = kube::text(event, {"message"});
+  std::string text = fmt::format("the API did not take {} at the {} attempt after {}: {}", to,
+                                 ordinal(attempt), length_text(number(event, {"took_us"})),
+                                 message.empty() ? kube::text(event, {"error"}) : message);
   const std::int64_t status = number(event, {"status"});
   if (status != 0) text += fmt::format(" (HTTP {})", status);
   const auto retry_us = kube::integer(event, {"retry_us"});
@@ -148,6 +149,9 @@ std::string replica_text(const Json& event) {
   if (phase == "exited") return fmt::format("{}: {}", name, exit_text(event));
   if (phase == "blocked") {
     return fmt::format("{} cannot start: {}", name, kube::text(event, {"reason"}));
+  }
+  if (phase == "warning") {
+    return fmt::format("{} does not start yet: {}", name, kube::text(event, {"reason"}));
   }
   if (phase == "not_ready") {
     return fmt::format("{} is not ready: {}", name, kube::text(event, {"reason"}));
@@ -176,9 +180,17 @@ std::string wake_failed_text(const Json& event) {
                       "timeoutSeconds if it needs longer",
                       name, length_text(*running_us));
   }
+  const std::string_view warning = kube::text(event, {"warning"});
+  if (!warning.empty()) return text + fmt::format("{} has not started yet: {}", name, warning);
   if (!name.empty()) return text + fmt::format("{} has not started yet", name);
   const std::string_view refused = kube::text(event, {"refused"});
   if (!refused.empty()) return text + fmt::format("no Pod can be made: {}", refused);
+  const std::string_view other = kube::text(event, {"scaled_by"});
+  if (!other.empty()) {
+    return text + fmt::format("{} scales this Deployment, pilotlight leaves it alone", other);
+  }
+  const std::string_view not_taken = kube::text(event, {"not_taken"});
+  if (!not_taken.empty()) return text + std::string(not_taken);
   return text + "no Pod was made for it; see whether the API takes the number of replicas";
 }
 

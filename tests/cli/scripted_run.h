@@ -46,11 +46,13 @@ class ScriptedRun {
   }
   void pass(Duration length) { clock_.advance(length); }
   /// The API does not take the next PATCH, with that status (0: no answer) and error.
-  void fail_patch(unsigned status, FlowError error, Duration retry_after = Duration::zero()) {
+  void fail_patch(unsigned status, FlowError error, Duration retry_after = Duration::zero(),
+                  const char* message = "") {
     autoscaler::PatchAnswer answer;
     answer.status = status;
     answer.error = error;
     if (retry_after > Duration::zero()) answer.retry_after = retry_after;
+    answer.message = message;
     target_.failures.push_back(answer);
   }
 
@@ -77,6 +79,19 @@ class ScriptedRun {
     pod["status"] = kube::Json::parse(status);
     loop_.pod_changed(autoscaler::view_pod(pod));
     last_pod_ = pod;
+  }
+  /// Somebody else scales it.
+  void leave_to(const std::string& who) {
+    loop_.rival({key_.name_space, "iris-00001-deployment"}, who);
+  }
+  /// kubelet says something about a pod.
+  void warn(const std::string& pod, const std::string& reason, const std::string& message) {
+    autoscaler::WarningView warning;
+    warning.name_space = key_.name_space;
+    warning.pod = pod;
+    warning.reason = reason;
+    warning.text = reason + ": " + message;
+    loop_.pod_warned(warning);
   }
   void remove_pod() { loop_.pod_gone(autoscaler::view_pod(last_pod_)); }
 

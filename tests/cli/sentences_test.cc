@@ -76,6 +76,15 @@ TEST(Sentences, OfALongRowOfFailedPatchesEverySecondPowerIsTold) {
       "the API took 2 at the 11th attempt");
 }
 
+TEST(Sentences, WhatTheApiSaidTakesThePlaceOfWhatItsStatusMeans) {
+  EXPECT_EQ(sentence_of(Json::parse(
+                R"({"event": "patch", "to": 2, "attempt": 1, "taken": false, "took_us": 2000,
+                    "retry_us": 40000, "status": 403, "error": "wrong or missing credentials",
+                    "message": "denied by policy"})")),
+            "the API did not take 2 at the 1st attempt after 2.0 ms: denied by policy (HTTP 403); "
+            "tried again in 40 ms");
+}
+
 TEST(Sentences, OnlyTheLastFiveLinesOfWhatAnAppWroteAreTold) {
   const Json event = Json::parse(R"({"event": "replica", "phase": "exited", "replica": "r",
       "container": "c", "exit_code": 1, "restarts": 21, "last_words": "1\n2\n3\n4\n5\n6\n7\n"})");
@@ -106,6 +115,30 @@ TEST(Sentences, WhoElseScalesItAndWhatKeepsPodsFromBeingMadeIsTold) {
                                         "cause": "deadline", "refused": "FailedCreate: quota"})")),
             "a request waited 1.00 s and no replica took it (deadline): no Pod can be made: "
             "FailedCreate: quota");
+}
+
+TEST(Sentences, AWakeThatLedToNothingSaysAllThatIsKnownOfWhy) {
+  const auto why = [](const char* fields) {
+    Json event = Json::parse(fields);
+    event["event"] = "wake_failed";
+    event["waited_us"] = 1'000'000;
+    event["cause"] = "deadline";
+    const std::string text = sentence_of(event);
+    const std::string_view before = "a request waited 1.00 s and no replica took it (deadline): ";
+    EXPECT_EQ(text.substr(0, before.size()), before);
+    return text.substr(std::min(text.size(), before.size()));
+  };
+  EXPECT_EQ(why(R"({"scaled_by": "KEDA ScaledObject q"})"),
+            "KEDA ScaledObject q scales this Deployment, pilotlight leaves it alone");
+  EXPECT_EQ(why(R"j({"not_taken": "the API does not take 1 replica: denied (HTTP 403)"})j"),
+            "the API does not take 1 replica: denied (HTTP 403)");
+  EXPECT_EQ(why(R"({"replica": "r", "warning": "FailedMount: no volume"})"),
+            "r has not started yet: FailedMount: no volume");
+  EXPECT_EQ(why(R"({"replica": "r"})"), "r has not started yet");
+  EXPECT_EQ(why("{}"), "no Pod was made for it; see whether the API takes the number of replicas");
+  EXPECT_EQ(sentence_of(Json::parse(R"({"event": "replica", "phase": "warning", "replica": "r",
+                                        "reason": "FailedMount: no volume"})")),
+            "r does not start yet: FailedMount: no volume");
 }
 
 }  // namespace

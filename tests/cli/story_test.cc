@@ -79,6 +79,47 @@ TEST(Story, WhatTheApiServerDidNotTake) {
   EXPECT_EQ(run.told(), golden("not-taken.txt"));
 }
 
+TEST(Story, WhyAWakeFailedBecauseSomebodyElseScalesIt) {
+  ScriptedRun run;
+  run.deploy();
+  run.leave_to("HorizontalPodAutoscaler hpa");
+  run.pass(1s);
+  run.park(1);
+  run.load(1, 5s);
+  run.give_up(5s);
+  EXPECT_EQ(run.told(), golden("left-alone.txt"));
+}
+
+TEST(Story, WhyAWakeFailedBecauseThePatchWasRefused) {
+  ScriptedRun run;
+  run.deploy();
+  run.pass(1s);
+  for (int attempt = 0; attempt < 20; ++attempt) {
+    run.fail_patch(403, FlowError::unauthorized, Duration::zero(),
+                   "admission webhook \"policy\" denied the request: no GPU for this team");
+  }
+  run.park(1);
+  run.load(1, 5s);
+  run.give_up(5s);
+  EXPECT_EQ(run.told(), golden("refused.txt"));
+}
+
+TEST(Story, WhyAWakeFailedBecauseAVolumeIsNotThere) {
+  ScriptedRun run;
+  run.deploy();
+  run.pass(1s);
+  run.park(1);
+  run.pod("iris-1", kScheduled);
+  run.pass(100ms);
+  for (int i = 0; i < 3; ++i) {
+    run.warn("iris-1", "FailedMount",
+             "MountVolume.SetUp failed for volume \"models\" : configmap \"models\" not found");
+  }
+  run.load(1, 5s);
+  run.give_up(5s);
+  EXPECT_EQ(run.told(), golden("no-volume.txt"));
+}
+
 TEST(Story, WhyAWakeFailedBecauseTheAppExits) {
   ScriptedRun run;
   run.deploy();
