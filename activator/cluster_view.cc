@@ -66,7 +66,7 @@ std::string unscheduled(const Json& pod) {
                      kube::text(*scheduled, {"message"}));
 }
 
-std::string pod_failure(const Json& pod, const Json* ready) {
+std::string pod_failure(const Json& pod) {
   for (const char* list : {"initContainerStatuses", "containerStatuses"}) {
     for (const Json& status : kube::array(pod, {"status", list})) {
       const std::string failure = container_failure(status);
@@ -75,9 +75,7 @@ std::string pod_failure(const Json& pod, const Json* ready) {
   }
   const std::string nowhere = unscheduled(pod);
   if (!nowhere.empty()) return nowhere;
-  const std::string_view whole = kube::text(pod, {"status", "message"});
-  if (!whole.empty()) return std::string(whole);
-  return ready == nullptr ? std::string() : std::string(kube::text(*ready, {"message"}));
+  return std::string(kube::text(pod, {"status", "message"}));
 }
 
 }  // namespace
@@ -117,8 +115,12 @@ PodView view_pod(const kube::Json& pod) {
   view.ready = condition != nullptr && kube::text(*condition, {"status"}) == "True";
   const bool terminating = kube::find(pod, {"metadata", "deletionTimestamp"}) != nullptr;
   if (view.ready || terminating) return view;
-  const std::string failure = pod_failure(pod, condition);
-  if (!failure.empty()) view.failure = fmt::format("replica {}: {}", view.name, failure);
+  const std::string failure = pod_failure(pod);
+  if (!failure.empty()) {
+    view.failure = fmt::format("replica {}: {}", view.name, failure);
+  } else if (condition != nullptr && !kube::text(*condition, {"message"}).empty()) {
+    view.unready = fmt::format("replica {}: {}", view.name, kube::text(*condition, {"message"}));
+  }
   return view;
 }
 

@@ -29,6 +29,7 @@ struct PodView {
   std::string owner;     ///< Name of its first owner: a Deployment (laptop) or a ReplicaSet.
   bool ready = false;
   std::string failure;  ///< "replica x: container y: exit code 3: ..."; "" if there is none.
+  std::string unready;  ///< Without one, why it is not ready yet: it may only need time.
 };
 [[nodiscard]] PodView view_pod(const kube::Json& pod);
 

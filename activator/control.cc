@@ -257,9 +257,11 @@ Control::Known* Control::find_pod_owner(const PodView& pod) {
 void Control::pod_changed(const Json& object) {
   const PodView pod = view_pod(object);
   Known* known = find_pod_owner(pod);
-  if (known == nullptr || (pod.failure.empty() && !pod.ready)) return;
-  if (known->failure == pod.failure) return;
+  if (known == nullptr) return;
+  if (pod.failure.empty() && pod.unready.empty() && !pod.ready) return;
+  if (known->failure == pod.failure && known->unready == pod.unready) return;
   known->failure = pod.failure;
+  known->unready = pod.unready;
   tell_failure(*known);
 }
 
@@ -270,9 +272,17 @@ void Control::refused(const Key& key, std::string why) {
   tell_failure(found->second);
 }
 
-/// What a Pod of it says comes first: it got further.
+/// What a Pod of it says comes first: it got further. What the autoscaler says is more than that a
+/// Pod is not ready yet.
+std::string_view Control::cause_of(const Known& known) noexcept {
+  if (!known.failure.empty()) return known.failure;
+  if (!known.refusal.empty()) return known.refusal;
+  if (known.endpoints && !known.endpoints->cause.empty()) return known.endpoints->cause;
+  return known.unready;
+}
+
 void Control::tell_failure(const Known& known) {
-  homes_->set_failure(known.info, known.failure.empty() ? known.refusal : known.failure);
+  homes_->set_failure(known.info, std::string(cause_of(known)));
 }
 
 }  // namespace pilotlight::activator

@@ -84,6 +84,7 @@ class Control final : public wire::ClientListener, public RevisionListener {
     std::optional<wire::Endpoints> endpoints;
     std::map<std::string, std::vector<SliceReplica>> slices;  // by slice
     std::string failure;                                      // of a Pod
+    std::string unready;                                      // likewise, while it may need time
     std::string refusal;                                      // of the Pods that there should be
     bool leaving = false;  // its Deployment has lost our label: what is told of it counts no more
     std::uint64_t arrivals = 0;
@@ -105,6 +106,7 @@ class Control final : public wire::ClientListener, public RevisionListener {
   void apply_replicas(Known& known);
   void apply_slices(Known& known);
   void refused(const Key& key, std::string why);
+  [[nodiscard]] static std::string_view cause_of(const Known& known) noexcept;
   void tell_failure(const Known& known);
   void forget(const Key& key);
   void slice_changed(const kube::Json& object, bool exists);

@@ -58,11 +58,13 @@ void Control::received(const wire::Frame& frame) {
 
 void Control::endpoints_came(const wire::Endpoints& endpoints) {
   Known& known = known_[endpoints.revision];
+  const bool new_cause = endpoints.cause != (known.endpoints ? known.endpoints->cause : "");
   known.endpoints = endpoints;
+  if (known.info && new_cause) tell_failure(known);
   if (known.leaving) return;
   if (known.info) {
     homes_->apply(known.info, endpoints);
-  } else if (endpoints.replicas.empty() && known.slices.empty()) {
+  } else if (endpoints.replicas.empty() && endpoints.cause.empty() && known.slices.empty()) {
     known_.erase(endpoints.revision);
   }
 }
@@ -134,9 +136,8 @@ void Control::served(const RevisionInfo& revision, const WakeStory& story,
 void Control::unserved(const RevisionInfo& revision, TimePoint parked_at, RefusalCause cause) {
   const auto found = known_.find(key_of(revision));
   std::string text(to_string(cause));
-  if (found != known_.end() && !found->second.failure.empty()) {
-    text += ": " + found->second.failure;
-  }
+  const std::string_view why = found == known_.end() ? std::string_view() : cause_of(found->second);
+  if (!why.empty()) text.append(": ").append(why);
   log_warn("parked requests not served",
            {{"namespace", revision.name_space}, {"revision", revision.name}, {"cause", text}});
   Json fields = named(revision);

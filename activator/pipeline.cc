@@ -238,7 +238,8 @@ Task<> Pipeline::refuse(Request& request, ErrorCode error) {
     const bool bytes = bound == Refusal::bytes || bound == Refusal::bytes_total;
     ending.cause = bytes ? RefusalCause::bytes_full : RefusalCause::queue_full;
     outcome = bytes ? Outcome::park_bytes : Outcome::park_requests;
-    reply = no_room(revision, bound, parts_.limits, request.visit.retry_after());
+    reply = no_room(revision, bound, parts_.limits, request.visit.retry_after(),
+                    parts_.revisions.failure(revision.id));
   } else if (error == FlowError::deadline_exceeded) {
     ending.cause = RefusalCause::deadline;
     outcome = Outcome::deadline;

@@ -6,7 +6,7 @@ namespace pilotlight::activator {
 namespace {
 
 constexpr std::string_view kNoSniff = "X-Content-Type-Options: nosniff\r\n";
-constexpr std::size_t kFailureMax = 2000;  // bytes of a replica's last words in an answer
+constexpr std::size_t kCauseMax = 2000;  // bytes; a replica's last words are among them
 
 http::LocalReply plain(unsigned status, std::string body, std::string extra_lines) {
   http::LocalReply reply;
@@ -39,6 +39,11 @@ std::string name_of(const RevisionInfo& revision) {
   return fmt::format("{}/{}", revision.name_space, revision.name);
 }
 
+std::string cause_part(std::string_view cause) {
+  if (cause.empty()) return {};
+  return fmt::format("; the cause: {}", cause.substr(0, kCauseMax));
+}
+
 }  // namespace
 
 http::LocalReply no_route(std::string explanation) {
@@ -46,12 +51,12 @@ http::LocalReply no_route(std::string explanation) {
 }
 
 http::LocalReply no_room(const RevisionInfo& revision, Refusal bound, const ParkLimits& limits,
-                         std::uint32_t retry_after_s) {
+                         std::uint32_t retry_after_s, std::string_view cause) {
   std::string detail;
   switch (bound) {
     case Refusal::bytes:
-      detail = fmt::format("the requests of {} that wait take {} bytes, as much as they may",
-                           name_of(revision), limits.bytes);
+      detail = fmt::format("the requests of {} that wait take {} bytes, as much as they may{}",
+                           name_of(revision), limits.bytes, cause_part(cause));
       break;
     case Refusal::requests_total:
       detail =
@@ -64,20 +69,18 @@ http::LocalReply no_room(const RevisionInfo& revision, Refusal bound, const Park
           limits.bytes_total);
       break;
     default:
-      detail =
-          fmt::format("{} requests of {} wait, as many as may", limits.requests, name_of(revision));
+      detail = fmt::format("{} requests of {} wait, as many as may{}", limits.requests,
+                           name_of(revision), cause_part(cause));
       break;
   }
   return http::problem(503, "pending request queue full", detail, retry_after_s);
 }
 
-http::LocalReply waited_too_long(const RevisionInfo& revision, std::string_view failure) {
+http::LocalReply waited_too_long(const RevisionInfo& revision, std::string_view cause) {
   const auto seconds = std::chrono::duration<double>(revision.timeout).count();
   std::string detail =
       fmt::format("no replica of {} took the request within {:g} s", name_of(revision), seconds);
-  if (!failure.empty()) {
-    detail += fmt::format("; last failure: {}", failure.substr(0, kFailureMax));
-  }
+  detail += cause_part(cause);
   return http::problem(504, "activator request timeout", detail);
 }
 

@@ -15,13 +15,15 @@ namespace pilotlight::activator {
 /// 404: nothing routes there. `explanation`: RouteTable::explain().
 [[nodiscard]] http::LocalReply no_route(std::string explanation);
 
-/// 503 with Retry-After: the request may not wait. `limit`: of that bound.
+/// 503 with Retry-After: the request may not wait. `limit`: of that bound. `cause`: why replicas do
+/// not come up, told where its own requests have filled the room; "" if unknown.
 [[nodiscard]] http::LocalReply no_room(const RevisionInfo& revision, Refusal bound,
-                                       const ParkLimits& limits, std::uint32_t retry_after_s);
+                                       const ParkLimits& limits, std::uint32_t retry_after_s,
+                                       std::string_view cause);
 
-/// 504: it waited until its deadline. `failure`: why replicas did not come up; "" if unknown.
+/// 504: it waited until its deadline. `cause`: as above.
 [[nodiscard]] http::LocalReply waited_too_long(const RevisionInfo& revision,
-                                               std::string_view failure);
+                                               std::string_view cause);
 
 /// 504: a replica had it until its deadline.
 [[nodiscard]] http::LocalReply ran_too_long();

@@ -91,7 +91,8 @@ TEST(ViewPodTest, WhatAContainerWaitsForIsNamedBesideHowItEnded) {
 TEST(ViewPodTest, WithoutAnExitTheConditionOrTheStatusSaysWhy) {
   Json waiting = pod();
   waiting["status"]["containerStatuses"][0]["lastState"] = Json::object();
-  EXPECT_EQ(view_pod(waiting).failure, "replica iris-00001-deployment-abcde: not ready yet");
+  EXPECT_EQ(view_pod(waiting).failure, "");
+  EXPECT_EQ(view_pod(waiting).unready, "replica iris-00001-deployment-abcde: not ready yet");
   waiting["status"]["containerStatuses"][0]["state"]["waiting"] =
       Json{{"reason", "ImagePullBackOff"}, {"message", "no such image"}};
   EXPECT_EQ(view_pod(waiting).failure,

@@ -6,6 +6,24 @@ namespace {
 
 using namespace std::chrono_literals;
 
+/// Keeps what a page answers.
+struct KeptReply final : control::Reply {
+  Task<Result<>> send(unsigned, std::string_view, std::string text) override {
+    body = std::move(text);
+    co_return Result<>();
+  }
+  Task<Result<>> begin(unsigned, std::string_view) override { co_return Result<>(); }
+  Task<Result<>> write(std::string) override { co_return Result<>(); }
+  Task<Result<>> finish() override { co_return Result<>(); }
+
+  std::string body;
+};
+
+Task<> read(control::EventLog& events, KeptReply& reply) {
+  const control::Request all;
+  co_await events.serve(all, reply);
+}
+
 TEST_F(ControlTest, AWakeIsPokedServedDrainedAndTold) {
   control_.deployments().applied(deployment("iris"));
   control_.deployments().synced();
@@ -146,6 +164,55 @@ TEST_F(ControlTest, AQuotaThatAllowsNoPodIsTheCauseUntilAPodSaysMore) {
   ASSERT_TRUE(until([&] { return revisions_.failure(id) == "replica p: no free address"; }));
   control_.deployments().applied(deployment("iris"));
   ASSERT_TRUE(until([&] { return revisions_.failure(id) == "replica p: no free address"; }));
+}
+
+TEST_F(ControlTest, WhatTheAutoscalerSaysIsTheCauseWhereTheClusterSaysNothing) {
+  ASSERT_TRUE(until([&] { return peer_ != nullptr; }));
+  wire::Endpoints left_alone = endpoints();
+  left_alone.replicas.clear();
+  left_alone.cause = "HorizontalPodAutoscaler hpa scales this Deployment";
+  peer_->put_endpoints(left_alone);
+  shard_.run_for(20ms);  // before its Deployment is known here
+  control_.deployments().applied(deployment("iris"));
+  control_.deployments().synced();
+  ASSERT_TRUE(until([&] { return find("iris.default.x") != nullptr; }));
+  const std::uint32_t id = find("iris.default.x")->id;
+  ASSERT_TRUE(until([&] { return revisions_.failure(id) == left_alone.cause; }));
+
+  Json pod = Json::parse(R"({"metadata": {"name": "p", "namespace": "default",
+      "labels": {"serving.knative.dev/revision": "iris-00001"}},
+      "status": {"conditions": [{"type": "Ready", "status": "False",
+                                 "message": "containers with unready status: [app]"}]}})");
+  control_.pods().applied(pod);
+  shard_.run_for(20ms);
+  EXPECT_EQ(revisions_.failure(id), left_alone.cause) << "that may only need time";
+  pod["status"]["message"] = "no free address";
+  control_.pods().applied(pod);
+  ASSERT_TRUE(until([&] { return revisions_.failure(id) == "replica p: no free address"; }));
+  pod["status"].erase("message");
+  control_.pods().applied(pod);
+  ASSERT_TRUE(until([&] { return revisions_.failure(id) == left_alone.cause; }));
+  ++left_alone.generation;
+  left_alone.cause.clear();
+  peer_->put_endpoints(left_alone);
+  ASSERT_TRUE(until([&] {
+    return revisions_.failure(id) == "replica p: containers with unready status: [app]";
+  }));
+}
+
+TEST_F(ControlTest, WhyParkedRequestsWereNotServedIsInTheEventWhoeverKnowsIt) {
+  Json refused = deployment("iris");
+  refused["status"] = Json::parse(R"({"conditions": [{"type": "ReplicaFailure", "status": "True",
+      "reason": "FailedCreate", "message": "exceeded quota"}]})");
+  control_.deployments().applied(refused);
+  control_.deployments().synced();
+  ASSERT_TRUE(until([&] { return find("iris.default.x") != nullptr; }));
+  control_.unserved(*find("iris.default.x"), shard_.clock.now(), RefusalCause::deadline);
+  KeptReply reply;
+  shard_.scope.spawn(read(events_, reply));
+  ASSERT_TRUE(until([&] { return !reply.body.empty(); }));
+  EXPECT_NE(reply.body.find("deadline: FailedCreate: exceeded quota"), std::string::npos)
+      << reply.body;
 }
 
 }  // namespace

@@ -87,6 +87,15 @@ TEST_F(PipelineTest, AtItsDeadlineAParkedRequestHearsWhy) {
   ASSERT_TRUE(until([&] { return c.got("HTTP/1.1 404 "); })) << "the connection goes on";
 }
 
+TEST_F(PipelineTest, BeyondItsBoundARequestHearsWhyNothingWakes) {
+  revisions_.set_failure(1, "the API does not take 1 replica: no GPU (HTTP 403)");
+  for (int i = 0; i < 4; ++i) client(kGet);
+  ASSERT_TRUE(until([&] { return parked() == 4; }));
+  RawClient& c = client(kGet);
+  ASSERT_TRUE(until([&] { return c.got("as many as may; the cause: the API does not take 1"); }));
+  EXPECT_TRUE(c.got("HTTP/1.1 503 "));
+}
+
 TEST_F(PipelineTest, ParkingSpendsTheResponseStartClockToo) {
   auto info = std::make_shared<RevisionInfo>(*make("iris", 60s));
   info->response_start_timeout = 50ms;
