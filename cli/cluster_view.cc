@@ -51,6 +51,15 @@ Json decisions_of(const std::vector<const Json*>& entries) {
   return Json::array();
 }
 
+/// The text that the first of them has; null when none has one.
+Json text_of(const std::vector<const Json*>& entries, std::string_view name) {
+  for (const Json* entry : entries) {
+    const std::string_view text = kube::text(*entry, {name});
+    if (!text.empty()) return std::string(text);
+  }
+  return {};
+}
+
 bool is_ready(const Json& pod) {
   for (const Json& condition : kube::array(pod, {"status", "conditions"})) {
     if (kube::text(condition, {"type"}) == "Ready") {
@@ -138,6 +147,8 @@ Json service_of(const config::DeploymentView& view, const ClusterObjects& object
               {"in_flight", sum_of(routed, "in_flight")},
               {"requests_per_second", sum_of(routed, "requests_per_second")},
               {"wakes", sum_of(scaled, "wakes")},
+              {"left_alone_to", text_of(scaled, "left_alone_to")},
+              {"cause", text_of(scaled, "cause")},
               {"replicas", std::move(replicas)},
               {"decisions", decisions_of(scaled)}};
 }

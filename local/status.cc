@@ -63,6 +63,12 @@ Json told(const Json& entry, std::string_view name) {
   return value != nullptr && value->is_number() ? *value : Json();
 }
 
+/// The same for a text.
+Json told_text(const Json& entry, std::string_view name) {
+  const std::string_view text = kube::text(entry, {name});
+  return text.empty() ? Json() : Json(std::string(text));
+}
+
 bool fails(const std::optional<StatusInputs::Facts>& known) {
   return known && !known->replica.ready && known->replica.last_exit &&
          known->replica.state != ReplicaFacts::State::terminating;
@@ -97,6 +103,8 @@ Json service_entry(const config::DeploymentView& view, const StatusInputs& input
            {"in_flight", told(routed, "in_flight")},
            {"requests_per_second", told(routed, "requests_per_second")},
            {"wakes", told(scaled, "wakes")},
+           {"left_alone_to", told_text(scaled, "left_alone_to")},
+           {"cause", told_text(scaled, "cause")},
            {"replicas", std::move(replicas)},
            {"decisions", kube::array(scaled, {"decisions"})}};
   return out;
@@ -140,6 +148,11 @@ std::string status_table(const Json& status) {
         fmt::format("{}/{}", kube::text(service, {"namespace"}), kube::text(service, {"name"})),
         kube::text(service, {"state"}), number("desired"), number("ready"), number("parked"),
         number("in_flight"), number("wakes"), url);
+    const std::string_view other = kube::text(service, {"left_alone_to"});
+    const std::string_view cause = kube::text(service, {"cause"});
+    const bool is_cause = cause.starts_with(other);  // as at 0 replicas
+    if (!other.empty() && !is_cause) out += fmt::format("  left alone: {} scales it\n", other);
+    if (!cause.empty()) out += fmt::format("  cause: {}\n", cause);
     for (const Json& replica : kube::array(service, {"replicas"})) {
       out += fmt::format("  {:<40} {:<15} {:<9} restarts {}", kube::text(replica, {"name"}),
                          kube::text(replica, {"address"}), kube::text(replica, {"state"}),

@@ -69,6 +69,25 @@ TEST(ClusterStatus, WhatNoPageToldIsNullAndADashForPeople) {
       << table;
 }
 
+TEST(ClusterStatus, SaysWhoElseScalesItAndWhatKeepsItFromWaking) {
+  ClusterObjects objects;
+  objects.deployments.push_back(deployment(0, 0));
+  Json status = compose_cluster_status(objects);
+  EXPECT_TRUE(status["services"][0].at("left_alone_to").is_null());
+  EXPECT_TRUE(status["services"][0].at("cause").is_null());
+  EXPECT_EQ(local::status_table(status).find("cause"), std::string::npos);
+  objects.autoscalers.push_back(page(R"("wakes": 0)"));  // a follower
+  objects.autoscalers.push_back(
+      page(R"("left_alone_to": "HorizontalPodAutoscaler hpa", "cause": "no GPU")"));
+  status = compose_cluster_status(objects);
+  EXPECT_EQ(status["services"][0]["left_alone_to"], "HorizontalPodAutoscaler hpa");
+  EXPECT_EQ(status["services"][0]["cause"], "no GPU");
+  const std::string table = local::status_table(status);
+  EXPECT_NE(table.find("\n  left alone: HorizontalPodAutoscaler hpa scales it\n  cause: no GPU\n"),
+            std::string::npos)
+      << table;
+}
+
 TEST(ClusterStatus, SaysWhyAPodIsNotReady) {
   const std::pair<const char*, const char*> cases[] = {
       {R"({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False",

@@ -60,7 +60,10 @@ TEST(Status, PutsThreeViewsOfARevisionTogether) {
                     {"parked", 2},
                     {"in_flight", 3},
                     {"requests_per_second", 1.5}};
-  const Json scaled{{"namespace", "default"}, {"revision", "echo-00001"}, {"wakes", 7}};
+  const Json scaled{{"namespace", "default"},
+                    {"revision", "echo-00001"},
+                    {"wakes", 7},
+                    {"cause", "the API does not take 2 replicas"}};
   in.activator["revisions"] = Json::array();
   in.activator["revisions"].push_back(routed);
   in.autoscaler["revisions"] = Json::array();
@@ -73,6 +76,8 @@ TEST(Status, PutsThreeViewsOfARevisionTogether) {
   EXPECT_EQ(service["in_flight"], 3);
   EXPECT_EQ(service["requests_per_second"], 1.5);
   EXPECT_EQ(service["wakes"], 7);
+  EXPECT_EQ(service["cause"], "the API does not take 2 replicas");
+  EXPECT_TRUE(service["left_alone_to"].is_null());
   EXPECT_EQ(service["replicas"][0]["app_pid"], 10);
   EXPECT_EQ(service["replicas"][0]["state"], "ready");
   EXPECT_EQ(service["urls"][0], "http://echo.default.localhost:1");
@@ -80,7 +85,8 @@ TEST(Status, PutsThreeViewsOfARevisionTogether) {
 
 TEST(Status, StandsWithoutActivatorAndAutoscaler) {
   const Json service = compose_status(inputs())["services"].at(0);
-  for (const char* untold : {"parked", "in_flight", "requests_per_second", "wakes"}) {
+  for (const char* untold :
+       {"parked", "in_flight", "requests_per_second", "wakes", "left_alone_to", "cause"}) {
     EXPECT_TRUE(service[untold].is_null()) << untold << ": nobody has said so";
   }
   EXPECT_EQ(service["decisions"], Json::array());
