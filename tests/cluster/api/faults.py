@@ -27,6 +27,7 @@ class Fault:
     retry_after: int = None
     cut: str = ""              # "before": reset unasked; "after": the server acts, then reset
     event: int = 0             # for watches: one ERROR event of this code inside a 200
+    message: str = "injected"  # of the Status
     times: int = 1
     hits: int = 0
 
@@ -159,7 +160,7 @@ class FaultProxy:
             reset(downstream)
             return False
         status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-                  "code": fault.event or fault.status, "reason": "Expired", "message": "injected"}
+                  "code": fault.event or fault.status, "reason": "Expired", "message": fault.message}
         if fault.event:
             body = json.dumps({"type": "ERROR", "object": status}).encode() + b"\n"
         else:

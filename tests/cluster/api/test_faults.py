@@ -9,7 +9,7 @@ import time
 import pytest
 
 from harness import wait_for
-from world import ACTIVATOR_WATCHES, AUTOSCALER_WATCHES, BACK_OFF, RUN, listens
+from world import ACTIVATOR_WATCHES, AUTOSCALER, AUTOSCALER_WATCHES, BACK_OFF, RUN, listens
 
 API_SERVER = pathlib.Path(__file__).resolve().parents[1] / "apiserver.sh"
 SERVER = ("10.89.0.1", 6443)
@@ -31,6 +31,33 @@ def test_a_wake_survives_what_the_scale_patch_meets(world, proxy, fault):
     assert injected.hits >= 1
     assert proxy.count("PATCH") <= injected.times + 3, proxy.requests
     assert world.replicas("echo") >= 1
+
+
+def test_the_words_of_a_refused_scale_patch_reach_who_waits(world, proxy):
+    world.start_telling()
+    world.deploy("echo", timeout=5)
+    world.routed("echo")
+    words = 'admission webhook "policy" denied the request: no GPU for this team'
+    injected = proxy.inject("PATCH", "/deployments/echo/scale", status=403, times=1000, message=words)
+    cause = f"the API does not take 1 replica: {words} (HTTP 403)"
+    assert world.refused("echo").endswith("; the cause: " + cause)
+
+    def shown():
+        return next(one for one in world.page(AUTOSCALER)["revisions"]
+                    if one["namespace"] == world.space)
+
+    told = shown()
+    assert told["cause"] == cause
+    assert (told["patch"]["status"], told["patch"]["message"]) == (403, words)
+    wait_for("the story", lambda: "no answer" in world.explain("echo"))
+    text = world.explain("echo")
+    assert "the API did not take 1 at the 1st attempt after " in text
+    assert f": {words} (HTTP 403); tried again in " in text
+    assert f"no replica took it (deadline): {cause}\n" in text
+    with proxy.lock:
+        injected.times = 0  # the policy has changed
+    assert world.ask("echo").status == 200
+    wait_for("no cause", lambda: "cause" not in shown())
 
 
 @pytest.mark.parametrize("fault", [

@@ -57,6 +57,22 @@ def test_a_deployment_that_an_hpa_scales_is_left_alone_until_it_goes(world, prox
     assert world.autoscaler.text().count("left alone: somebody else scales it") == 1
 
 
+def test_who_waits_for_what_an_hpa_scales_is_told_so(world):
+    world.start_telling()
+    world.deploy("echo", timeout=5)
+    world.routed("echo")
+    client.AutoscalingV2Api(world.api).create_namespaced_horizontal_pod_autoscaler(
+        world.space, hpa("mine", "echo"))
+    wait_for("it to be left alone", lambda: revision(world, "echo").get("left_alone_to"))
+    why = "HorizontalPodAutoscaler mine scales this Deployment, pilotlight leaves it alone"
+    assert world.refused("echo").endswith("within 5 s; the cause: " + why)
+    assert revision(world, "echo")["cause"] == why
+    wait_for("the story", lambda: "no answer" in world.explain("echo"))
+    assert f"no replica took it (deadline): {why}\n" in world.explain("echo")
+    assert any(why in line for line in world.activator.text().splitlines()
+               if "parked requests not served" in line)
+
+
 def test_what_an_hpa_scales_is_left_alone_from_the_start(world, proxy):
     client.AutoscalingV2Api(world.api).create_namespaced_horizontal_pod_autoscaler(
         world.space, hpa("mine", "echo"))
@@ -148,10 +164,13 @@ def test_a_quota_that_lets_no_pod_be_made_is_the_cause(world):
     wait_for("a quota that counts", lambda: world.core.read_namespaced_resource_quota(
         "none", world.space).status.hard)
     story = world.folder / "decisions.jsonl"
-    world.start_autoscaler("--kubeconfig", world.config_file, "--decision-file", story)
-    world.start_activator()
+    world.start_telling()
     world.deploy("echo")
+    world.deploy("brief", timeout=15)
     world.routed("echo")
+    world.routed("brief")
+    told = world.refused("brief")
+    assert "the cause: FailedCreate: " in told and "exceeded quota: none" in told
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         answer = pool.submit(world.ask, "echo")
         cause = wait_for("the cause", lambda: revision(world, "echo").get("cause"), 60)
@@ -162,6 +181,31 @@ def test_a_quota_that_lets_no_pod_be_made_is_the_cause(world):
         assert "exceeded quota" in told[0]["reason"]
         world.core.delete_namespaced_resource_quota("none", world.space)
         assert answer.result(110).status == 200  # the ReplicaSet's controller tries again
+    wait_for("no cause", lambda: "cause" not in revision(world, "echo"))
+
+
+def test_a_warning_about_a_pod_that_does_not_start_is_the_cause(world):
+    world.kubelet.ignored = "app"  # nobody runs pods here
+    world.start_telling()
+    world.deploy("echo", timeout=15)
+    world.routed("echo")
+    message = 'MountVolume.SetUp failed for volume "models" : configmap "models" not found'
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(world.refused, "echo")
+        [pod] = wait_for("its pod", lambda: world.core.list_namespaced_pod(world.space).items)
+        name, now = pod.metadata.name, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        world.core.create_namespaced_event(world.space, {
+            "metadata": {"name": f"{name}.1"}, "type": "Warning", "reason": "FailedMount",
+            "message": message, "lastTimestamp": now, "firstTimestamp": now, "count": 1,
+            "involvedObject": {"apiVersion": "v1", "kind": "Pod", "name": name,
+                               "namespace": world.space, "uid": pod.metadata.uid}})
+        wait_for("the cause", lambda: revision(world, "echo").get("cause"))
+        assert answer.result(60).endswith(f"; the cause: {name}: FailedMount: {message}")
+    wait_for("the story", lambda: "no answer" in world.explain("echo"))
+    assert f"{name} does not start yet: FailedMount: {message}\n" in world.explain("echo")
+    assert f"{name} has not started yet: FailedMount: {message}\n" in world.explain("echo")
+    world.kubelet.ignored = None
+    assert world.ask("echo").status == 200
     wait_for("no cause", lambda: "cause" not in revision(world, "echo"))
 
 

@@ -15,7 +15,7 @@ import urllib3
 import yaml
 from kubernetes import client, config
 
-from harness import BIN, wait_for
+from harness import BIN, run, wait_for
 from http1 import ask_now
 from queue_proxy import environment, free_port
 
@@ -24,7 +24,7 @@ API = "https://10.89.0.1:6443"
 AUTOSCALER, ACTIVATOR = "127.0.0.3", "127.0.0.2"  # as on a laptop: each its own address
 GATEWAY = ("127.0.0.1", 8080)
 INJECT = "pilotlight.dev/inject"
-AUTOSCALER_WATCHES, ACTIVATOR_WATCHES = 6, 4
+AUTOSCALER_WATCHES, ACTIVATOR_WATCHES = 7, 4
 BACK_OFF = 200  # seconds: Kubernetes' own controllers may look again only a minute after an outage
 
 
@@ -50,7 +50,7 @@ def new_namespace(core, name):
         name, field_selector="metadata.name=default").items, BACK_OFF)
 
 
-def deployment(name, replicas=0, **annotations):
+def deployment(name, replicas=0, timeout=600, **annotations):
     own = {"initial_scale": "0", "window": "6s", "max_scale": "3", **annotations}
     labels = {"app": name, INJECT: "true"}
     return {
@@ -61,7 +61,7 @@ def deployment(name, replicas=0, **annotations):
                  "template": {
                      "metadata": {"labels": labels, "annotations": {
                          "pilotlight.dev/container-concurrency": "4",
-                         "pilotlight.dev/timeout-seconds": "600"}},
+                         "pilotlight.dev/timeout-seconds": str(timeout)}},
                      "spec": {"containers": [{"name": "app", "image": "echo"}]}}}}
 
 
@@ -245,6 +245,16 @@ class World:
             "--autoscaler", self.wire, "--listen", "%s:%d" % GATEWAY, "--shards", 1, *arguments)
         wait_for("the activator", lambda: listens(*GATEWAY) and listens(ACTIVATOR, 8022))
 
+    def start_telling(self):
+        """Both programs; the autoscaler writes its event log down, for explain()."""
+        self.start_autoscaler("--kubeconfig", self.config_file,
+                              "--decision-file", self.folder / "decisions.jsonl")
+        self.start_activator()
+        return self
+
+    def explain(self, name):
+        return run("explain", f"{self.space}/{name}", state_dir=self.folder).stdout
+
     def start_autoscaler(self, *arguments, **options):
         arguments = arguments or ("--kubeconfig", self.config_file)
         self.autoscaler = self.run("pilotlight-autoscaler", *arguments, "--address", AUTOSCALER,
@@ -283,6 +293,12 @@ class World:
 
     def hold(self, name):
         return Held(self.host(name))
+
+    def refused(self, name, status=504):
+        """Asks for what is not answered in time. @return the words of the refusal."""
+        answer = self.ask(name)
+        assert answer.status == status, answer
+        return json.loads(answer.body)["detail"]
 
     def replicas(self, name):
         return self.apps.read_namespaced_deployment(name, self.space).spec.replicas
