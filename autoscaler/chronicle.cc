@@ -1,5 +1,6 @@
 #include "autoscaler/chronicle.h"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -94,7 +95,9 @@ void Chronicle::replica_ready(const wire::RevisionKey& revision, const ReplicaRe
                               TimePoint now) {
   const auto entry = entries_.find(revision);
   if (entry == entries_.end()) return;
-  entry->second.cold_starts.ready(replica.name, replica.listen_us, replica.ready_us, now);
+  const Duration probing =
+      told_length(replica.ready_us - std::min(replica.listen_us, replica.ready_us));
+  entry->second.cold_starts.ready(replica.name, probing + told_length(replica.told_us), now);
   write(revision, entry->second, "replica", ready_fields(replica), now);
   finish_cold_start(entry, now);
 }

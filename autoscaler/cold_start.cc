@@ -84,20 +84,18 @@ void ColdStarts::pod(const std::string& replica, Phase over, TimePoint now) {
   wake_->pods[replica][index(over)] = now;
 }
 
-void ColdStarts::ready(const std::string& replica, std::uint64_t listen_us, std::uint64_t ready_us,
-                       TimePoint now) {
+void ColdStarts::ready(const std::string& replica, Duration listening, TimePoint now) {
   if (!wake_ || wake_->ready_at) return;
   wake_->ready_at = now;
   wake_->replica = replica;
-  const Duration probing = told_length(ready_us - std::min(listen_us, ready_us));
-  const TimePoint listening = std::max(wake_->began, now - probing);
+  const TimePoint listened = std::max(wake_->began, now - listening);
   const auto seen = wake_->pods.find(replica);
   if (seen != wake_->pods.end()) {
     for (std::size_t i = 0; i < kPhases; ++i) {
-      if (seen->second[i] && *seen->second[i] <= listening) wake_->marks[i] = seen->second[i];
+      if (seen->second[i] && *seen->second[i] <= listened) wake_->marks[i] = seen->second[i];
     }
   }
-  wake_->marks[index(Phase::listen)] = listening;
+  wake_->marks[index(Phase::listen)] = listened;
   wake_->marks[index(Phase::ready)] = now;
   learn(now - wake_->began);
 }

@@ -60,9 +60,8 @@ class ColdStarts {
   void patched(TimePoint now);
   /// The API has shown that this phase of a Pod is over: scheduled, image, init or start.
   void pod(const std::string& replica, Phase over, TimePoint now);
-  /// `listen_us`, `ready_us`: since its sidecar's start, as READY has them.
-  void ready(const std::string& replica, std::uint64_t listen_us, std::uint64_t ready_us,
-             TimePoint now);
+  /// `listening`: for how long its app's port has accepted before this was known here.
+  void ready(const std::string& replica, Duration listening, TimePoint now);
   void answered(Duration waited);
   /// None are wanted any more: a wake that is still open has led to nothing.
   void asleep();

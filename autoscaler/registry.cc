@@ -149,6 +149,7 @@ void Registry::ready(wire::Peer& sidecar, const wire::Ready& frame) {
   entry->record.replica_class = frame.replica_class;
   entry->record.listen_us = frame.listen_us;
   entry->record.ready_us = frame.ready_us;
+  entry->record.told_us = frame.told_us;
   entry->fence.clear();
   Group& group = groups_[key];
   if (!was_ready) {

@@ -29,6 +29,7 @@ struct ReplicaRecord {
   ReplicaPhase phase = ReplicaPhase::unready;
   std::uint64_t listen_us = 0;
   std::uint64_t ready_us = 0;
+  std::uint64_t told_us = 0;
 };
 
 /// Hears of changes, for events and decisions. Called after the change.

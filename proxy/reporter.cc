@@ -57,8 +57,10 @@ void Reporter::connect(Executor executor, asio::ip::tcp::endpoint autoscaler,
 
 wire::Frame Reporter::state() const {
   if (fence_.begun()) return draining_;
-  if (is_ready_) return ready_;
-  return not_ready_;
+  if (!is_ready_) return not_ready_;
+  wire::Ready ready = ready_;
+  ready.told_us = microseconds(clock_.now() - ready_at_);
+  return ready;
 }
 
 void Reporter::announce() {
@@ -67,6 +69,7 @@ void Reporter::announce() {
 
 void Reporter::app_ready(Duration listening, Duration ready) {
   is_ready_ = true;
+  ready_at_ = clock_.now();
   ready_.listen_us = microseconds(listening);
   ready_.ready_us = microseconds(ready);
   log_info("app ready", {{"listen_us", ready_.listen_us}, {"ready_us", ready_.ready_us}});

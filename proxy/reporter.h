@@ -89,6 +89,7 @@ class Reporter final : public wire::ClientListener {
   LoadSnapshot reported_;
   LoadHistory history_;  // of what was reported
   wire::Ready ready_;
+  TimePoint ready_at_{};
   wire::NotReady not_ready_;
   wire::NotReady draining_;
   Duration period_ = std::chrono::seconds(1);

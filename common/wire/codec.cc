@@ -56,6 +56,9 @@ class Writer {
   }
   /// A field that not every sender knows, last in its payload: absent while there is nothing to
   /// say.
+  void tail(std::uint64_t value) {
+    if (value != 0) integer(value);
+  }
   void tail(const std::string& value) {
     if (!value.empty()) text(value);
   }
@@ -130,6 +133,9 @@ class Reader {
     std::string read(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     if (!is_utf8(read)) return fail(DecodeError::bad_utf8);
     value = std::move(read);
+  }
+  void tail(std::uint64_t& value) {
+    if (!in_.empty()) integer(value);
   }
   void tail(std::string& value) {
     if (!in_.empty()) text(value);

@@ -179,6 +179,7 @@ struct Ready {
   ReplicaClass replica_class = ReplicaClass::full;
   std::uint64_t listen_us = 0;  ///< From the sidecar's start until the app's port accepted.
   std::uint64_t ready_us = 0;   ///< From the sidecar's start until the probe succeeded.
+  std::uint64_t told_us = 0;    ///< From then until this was sent. Absent when it is 0.
 
   friend bool operator==(const Ready&, const Ready&) = default;
 };

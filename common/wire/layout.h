@@ -119,6 +119,7 @@ void layout(Io& io, F& f) {
   io.closed(f.replica_class, 0, 2);
   io.integer(f.listen_us);
   io.integer(f.ready_us);
+  io.tail(f.told_us);
 }
 
 template <class Io, Either<NotReady> F>

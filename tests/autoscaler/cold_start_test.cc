@@ -22,7 +22,7 @@ TEST(ColdStarts, AWakeOfTheLaptopHasThePhasesThatCanBeSeenThere) {
   starts.woken(kParked + 1ms);
   starts.patched(kParked + 3ms);
   starts.pod("r1", Phase::start, kParked + 8ms);
-  starts.ready("r1", 1'900'000, 1'912'000, kParked + 1920ms);
+  starts.ready("r1", 12ms, kParked + 1920ms);
   EXPECT_FALSE(starts.take(kParked + 1920ms)) << "its first answer is still to come";
   starts.answered(2s);
   const auto story = starts.take(kParked + 2s);
@@ -53,7 +53,7 @@ TEST(ColdStarts, TheImageMayBePulledBeforeOrAfterTheInitContainers) {
     starts.pod("r1", image_first ? Phase::image : Phase::init, kParked + 3s);
     starts.pod("r1", image_first ? Phase::init : Phase::image, kParked + 7s);
     starts.pod("r1", Phase::start, kParked + 8s);
-    starts.ready("r1", 0, 0, kParked + 9s);
+    starts.ready("r1", 0ms, kParked + 9s);
     starts.answered(9s);
     const auto story = starts.take(kParked + 9s);
     ASSERT_TRUE(story);
@@ -70,7 +70,7 @@ TEST(ColdStarts, WhatTheApiTellsTooLateIsAbsentAndItsTimeIsInTheNextPhase) {
   starts.woken(kParked);
   starts.patched(kParked + 1ms);
   starts.pod("r1", Phase::start, kParked + 2s);  // kubelet told a second after the app listened
-  starts.ready("r1", 500'000, 1'500'000, kParked + 2s);
+  starts.ready("r1", 1000ms, kParked + 2s);
   starts.answered(2s);
   const auto story = starts.take(kParked + 2s);
   ASSERT_TRUE(story);
@@ -86,8 +86,8 @@ TEST(ColdStarts, TheFirstReadyReplicaCountsAndOthersPhasesDoNot) {
   starts.patched(kParked);
   starts.pod("slow", Phase::start, kParked + 100ms);
   starts.pod("fast", Phase::start, kParked + 200ms);
-  starts.ready("fast", 0, 0, kParked + 300ms);
-  starts.ready("slow", 0, 0, kParked + 900ms);
+  starts.ready("fast", 0ms, kParked + 300ms);
+  starts.ready("slow", 0ms, kParked + 900ms);
   starts.answered(400ms);
   const auto story = starts.take(kParked + 1s);
   ASSERT_TRUE(story);
@@ -103,7 +103,7 @@ TEST(ColdStarts, AContainerThatStartsAgainIsTimedByItsLastStart) {
   starts.patched(kParked);
   starts.pod("r1", Phase::start, kParked + 1s);
   starts.pod("r1", Phase::start, kParked + 5s);
-  starts.ready("r1", 900'000, 1'000'000, kParked + 6s);
+  starts.ready("r1", 100ms, kParked + 6s);
   starts.answered(7s);
   const auto story = starts.take(kParked + 7s);
   ASSERT_TRUE(story);
@@ -114,7 +114,7 @@ TEST(ColdStarts, NobodyWaitedSoItIsToldWhenReady) {
   ColdStarts starts;
   starts.woken(kParked);  // a floor, not a request
   starts.patched(kParked + 1ms);
-  starts.ready("r1", 0, 0, kParked + 1s);
+  starts.ready("r1", 0ms, kParked + 1s);
   const auto story = starts.take(kParked + 1s);
   ASSERT_TRUE(story);
   EXPECT_TRUE(absent(*story, Phase::decide));
@@ -126,7 +126,7 @@ TEST(ColdStarts, AnAnswerThatNeverComesIsNotWaitedForForEver) {
   ColdStarts starts;
   starts.poked(kParked);
   starts.woken(kParked);
-  starts.ready("r1", 0, 0, kParked + 1s);
+  starts.ready("r1", 0ms, kParked + 1s);
   EXPECT_FALSE(starts.take(kParked + 5999ms));
   const auto story = starts.take(kParked + 6s);
   ASSERT_TRUE(story);
@@ -138,7 +138,7 @@ TEST(ColdStarts, TheApisAnswerMayComeBehindWhatItHasCaused) {
   starts.poked(kParked);
   starts.woken(kParked + 1ms);
   starts.pod("r1", Phase::start, kParked + 3ms);
-  starts.ready("r1", 0, 2'000, kParked + 8ms);
+  starts.ready("r1", 2ms, kParked + 8ms);
   starts.answered(9ms);
   EXPECT_FALSE(starts.take(kParked + 9ms)) << "it is sure to come";
   starts.patched(kParked + 20ms);
@@ -155,7 +155,7 @@ TEST(ColdStarts, AnApiThatNeverAnswersIsNotWaitedForForEver) {
   ColdStarts starts;
   starts.poked(kParked);
   starts.woken(kParked);
-  starts.ready("r1", 0, 0, kParked + 1s);
+  starts.ready("r1", 0ms, kParked + 1s);
   starts.answered(1s);
   EXPECT_FALSE(starts.take(kParked + 5999ms));
   const auto story = starts.take(kParked + 6s);
@@ -169,7 +169,7 @@ TEST(ColdStarts, AWakeThatLedToNothingTeachesNothing) {
   starts.woken(kParked);
   starts.pod("r1", Phase::start, kParked + 1s);
   starts.asleep();
-  starts.ready("r1", 0, 0, kParked + 700s);
+  starts.ready("r1", 0ms, kParked + 700s);
   EXPECT_FALSE(starts.take(kParked + 800s));
   EXPECT_EQ(starts.percentile_us(95), 0U);
 }
@@ -181,7 +181,7 @@ TEST(ColdStarts, AnAbsurdLengthOfAPeerDoesNoHarm) {
   starts.poked(kParked);
   starts.woken(kParked + 1ms);
   starts.patched(kParked + 1ms);
-  starts.ready("r", 0, kHuge, kParked + 1s);
+  starts.ready("r", told_length(kHuge), kParked + 1s);
   starts.answered(told_length(kHuge));
   const auto story = starts.take(kParked + 1s);
   ASSERT_TRUE(story);
@@ -196,7 +196,7 @@ TEST(ColdStarts, ThePercentilesAreOfTheLast32Wakes) {
     starts.poked(now);
     starts.woken(now);
     starts.patched(now);
-    starts.ready("r", 0, 0, now + length);
+    starts.ready("r", 0ms, now + length);
     starts.answered(length);
     static_cast<void>(starts.take(now + length));
     now += 1h;

@@ -138,6 +138,27 @@ TEST_F(ReporterRestTest, LoadThatEndsARestIsNotSpreadOverIt) {
   depart();
 }
 
+TEST_F(ReporterRestTest, ReadyTellsForHowLongItIsTrue) {
+  frames_.clear();
+  reporter_.app_ready(1s, 2s);
+  shard_.sim.settle();
+  ASSERT_TRUE(shard_.run_until([this] { return count<wire::Ready>() == 1; }));
+  EXPECT_EQ(first<wire::Ready>().ready_us, 2'000'000U);
+  EXPECT_EQ(first<wire::Ready>().told_us, 0U);
+  stop_server();
+  frames_.clear();
+  start_server();
+  ASSERT_TRUE(server_->listen(port_.endpoint()).has_value());
+  const TimePoint since = shard_.clock.now();
+  ASSERT_TRUE(shard_.run_until([this] {
+    shard_.sim.advance(50ms);
+    return count<wire::Ready>() == 1;
+  }));
+  EXPECT_GT(first<wire::Ready>().told_us, 0U) << "there was nobody to tell before";
+  EXPECT_LE(first<wire::Ready>().told_us,
+            static_cast<std::uint64_t>((shard_.clock.now() - since) / 1us));
+}
+
 TEST_F(ReporterTest, AnAutoscalerThatIsNewIsToldTheHistoryBeforeAnyReport) {
   ASSERT_TRUE(shard_.run_until([&] { return count<wire::HistoryEnd>() == 1; }));
   EXPECT_TRUE(first<wire::History>().buckets.empty()) << "there was no load before";

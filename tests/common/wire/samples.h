@@ -56,6 +56,7 @@ inline std::vector<Frame> sample_frames() {
   ready.replica_class = ReplicaClass::warm;
   ready.listen_us = 3'100'000;
   ready.ready_us = 3'104'000;
+  ready.told_us = 1'200;
   NotReady not_ready;
   not_ready.epoch = 6;
   not_ready.reason = NotReadyReason::draining;
