@@ -53,9 +53,11 @@ void append_forwarded(std::string& to, std::string_view xff, std::string_view ho
 
 std::size_t first_line_end(std::string_view text) { return text.find("\r\n"); }
 
-bool framing_field(std::string_view name) {
-  return same_name(name, "host") || same_name(name, "content-length") ||
-         same_name(name, "transfer-encoding");
+/// What Connection does not cut: it would change who is asked, or where the message ends; and
+/// whether a switch of protocols goes on is decided on its own.
+bool stays(std::string_view name) {
+  return same_name(name, "host") || same_name(name, "upgrade") ||
+         same_name(name, "content-length") || same_name(name, "transfer-encoding");
 }
 
 }  // namespace
@@ -84,8 +86,7 @@ void OutgoingHead::cut_named_by_connection(const Head& head) {
     std::string_view list = f.value;
     while (!list.empty()) {
       const std::string_view name = next_element(list);
-      // Cutting these would change who is asked, or where the message ends.
-      if (name.empty() || framing_field(name)) continue;
+      if (name.empty() || stays(name)) continue;
       std::size_t line = first_line_end(head.text) + 2;
       while (line + 2 < head.text.size()) {
         const std::size_t end = head.text.find("\r\n", line) + 2;

@@ -127,6 +127,19 @@ TEST(Forwarding, UpgradesKeepTheirTwoFields) {
       "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
 }
 
+TEST(Forwarding, AnUpgradeGoesOnBesideOtherFieldsThatConnectionNames) {
+  EXPECT_EQ(sent_up("GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, X-Mine\r\nX-Mine: 1\r\n"
+                    "Upgrade: websocket\r\n\r\n",
+                    to_app()),
+            "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            "X-Forwarded-For: 10.0.0.9\r\n\r\n");
+  EXPECT_EQ(sent_down("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                      "Connection: upgrade, X-Mine\r\nX-Mine: 1\r\n\r\n",
+                      ResponseEdit()),
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            "\r\n");
+}
+
 TEST(Forwarding, ExpectIsAddedOnceOrCut) {
   RequestEdit edit = to_app();
   edit.expect = ExpectEdit::add;
