@@ -23,7 +23,7 @@ class PipelineTest : public ::testing::Test, protected RevisionListener, protect
  protected:
   PipelineTest() {
     revisions_.meet({&revisions_});
-    iris_ = make("iris", std::chrono::seconds(5));
+    iris_ = make("iris", std::chrono::seconds(60));
     publish({iris_});
   }
   void SetUp() override {

@@ -30,7 +30,7 @@ struct Hearer final : ScalerListener {
 /// The Scaler, its client and an API over real connections on loopback.
 class ScalerApiTest : public test::LoopTest {
  protected:
-  explicit ScalerApiTest(Duration patch_time = 5s) : patch_time_(patch_time) {}
+  explicit ScalerApiTest(Duration patch_time = 60s) : patch_time_(patch_time) {}
   void SetUp() override {
     const auto bound = api_.listen(any_port());
     ASSERT_TRUE(bound.has_value());
@@ -200,7 +200,7 @@ TEST_F(ScalerApiTest, AThousandWakesAreEachPatchedOnceOverFewConnections) {
 }
 
 TEST_F(SilentApiTest, WithFailuresInBetweenEveryRevisionEndsWithItsNumber) {
-  constexpr std::size_t kWakes = 1000;
+  constexpr std::size_t kWakes = 300;
   add(kWakes);
   api_.set_latency(1ms);
   std::mt19937_64 dice(3);
@@ -222,7 +222,7 @@ TEST_F(SilentApiTest, WithFailuresInBetweenEveryRevisionEndsWithItsNumber) {
     const std::int32_t expected = i % 10 == 0 ? 9 : static_cast<std::int32_t>(i % 7) + 1;
     ASSERT_EQ(api_.replicas(name(i)), expected) << name(i);
   }
-  EXPECT_GT(scaler_->failures(), 100U);
+  EXPECT_GT(scaler_->failures(), 30U);
   EXPECT_EQ(hearer_.heard.size(), kWakes) << "every one was heard of";
 }
 

@@ -28,7 +28,7 @@ class PipelineTest : public SidecarFixture {
 
   Pipeline::Params params() {
     Pipeline::Params params;
-    params.clocks.total = std::chrono::seconds(5);
+    params.clocks.total = std::chrono::seconds(60);
     return params;
   }
 };

@@ -34,7 +34,7 @@ LoopbackShard::~LoopbackShard() {
 }
 
 bool LoopbackShard::run_until(const std::function<bool()>& done) {
-  const TimePoint latest = wall.now() + 10s;
+  const TimePoint latest = wall.now() + 60s;
   const Duration pause = &clock == &sim ? 1ms : 50ms;  // `done` may be what moves simulated time
   loop.restart();
   while (!done()) {

@@ -22,7 +22,7 @@ class LoopbackShard {
   explicit LoopbackShard(Time time = Time::real);
   ~LoopbackShard();
 
-  /// Runs the loop until `done` holds. @return false when it did not within 10 s.
+  /// Runs the loop until `done` holds. @return false when it did not within 60 s.
   [[nodiscard]] bool run_until(const std::function<bool()>& done);
 
   /// Runs everything that is ready: what was spawned, posted or has arrived is then waiting for

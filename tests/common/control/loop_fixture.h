@@ -14,11 +14,11 @@
 namespace pilotlight::test {
 
 /// One event loop on the test's own thread, for tests with real loopback sockets on port 0.
-/// Whatever a test waits for has 10 s at most.
+/// Whatever a test waits for has 60 s at most.
 class LoopTest : public ::testing::Test {
  protected:
   [[nodiscard]] Executor executor() { return loop_.get_executor(); }
-  [[nodiscard]] TimePoint soon() const { return clock_.now() + std::chrono::seconds(10); }
+  [[nodiscard]] TimePoint soon() const { return clock_.now() + std::chrono::seconds(60); }
 
   /// Any free port of the loopback interface.
   [[nodiscard]] static asio::ip::tcp::endpoint any_port() {
