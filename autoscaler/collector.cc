@@ -39,6 +39,7 @@ void Collector::reshape(const WindowShape& shape) {
     stable_ = TimeWindow(shape.stable_seconds, shape.averaging);
     panic_ = TimeWindow(shape.panic_seconds, shape.averaging);
     open_.clear();
+    balance_ = SenderBalance();
   } else {
     stable_.reshape(shape.stable_seconds, shape.averaging);
     panic_.reshape(shape.panic_seconds, shape.averaging);

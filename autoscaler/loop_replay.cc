@@ -61,12 +61,17 @@ void Loop::take_missed_turns(Subject& subject, TimePoint remembered, TimePoint n
   if (!vacant_since_) return;
   const wire::RevisionKey& key = subject.view.key;
   const TimePoint since = std::max({*vacant_since_, remembered, now - kLongestGap});
+  DeciderState past = subject.state;
   for (TimePoint turn = next_turn(key, since); turn < now; turn = next_turn(key, turn)) {
-    subject.collector.limit_waits(subject.state.active_since);
+    subject.collector.limit_waits(past.active_since);
     subject.collector.advance(turn, demand_known(subject));
     const Observation seen = observe(subject, std::nullopt, turn);
-    static_cast<void>(decide(seen, subject.policy, subject.state, turn));
+    static_cast<void>(decide(seen, subject.policy, past, turn));
   }
+  // Times of rest count from turns that somebody has acted upon.
+  subject.state.panic_since = past.panic_since;
+  subject.state.max_panic = past.max_panic;
+  subject.state.delayed = past.delayed;
 }
 
 /// Leaves with the activators what a successor would have to know. A process that does not know it

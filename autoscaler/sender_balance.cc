@@ -5,10 +5,10 @@
 namespace pilotlight::autoscaler {
 namespace {
 
-constexpr double kKept = 0.8;               // from one second to the next: five of them, about
-constexpr double kTolerance = 1.1;          // reports are spread over their period
-constexpr double kRounding = 0.1e6;         // a tenth of a request-second
-constexpr TimeWindow::Second kMemory = 16;  // nobody is late by more than 10 s
+constexpr double kKept = 0.8;                // from one second to the next: five of them, about
+constexpr double kTolerance = 1.1;           // reports are spread over their period
+constexpr double kRounding = 0.1e6;          // a tenth of a request-second
+constexpr TimeWindow::Second kMemory = 616;  // a history reaches back 600 s
 
 }  // namespace
 
@@ -21,6 +21,11 @@ SenderBalance::Flow& SenderBalance::Flow::operator+=(const Flow& other) noexcept
 
 SenderBalance::Missing SenderBalance::close(TimeWindow::Second second, const Flow& flow) {
   made_up_.erase(made_up_.begin(), made_up_.lower_bound(second - kMemory));
+  if (second != closed_ + 1) {  // what was before is not next to it
+    sent_ = proxied_ = 0;
+    suspected_ = missing_ = false;
+  }
+  closed_ = second;
   sent_ = sent_ * kKept + flow.sent_time_u;
   proxied_ = proxied_ * kKept + flow.proxied_time_u;
   const bool suspected = proxied_ > sent_ * kTolerance + kRounding;

@@ -14,7 +14,7 @@ namespace pilotlight::autoscaler {
 /// it over the last seconds and two seconds in a row (a report may be spread over the border of a
 /// second, clocks differ a little), is therefore missing: it is made up for in both seconds and in
 /// those that follow. What arrives late of a second that was made up for is not counted again.
-/// Pure; O(1) a second; remembers 16 of them.
+/// Pure; O(1) a second; remembers those of the last 616 that were made up for.
 class SenderBalance {
  public:
   /// What was reported of one second, in millionths.
@@ -46,6 +46,7 @@ class SenderBalance {
   double sent_ = 0;  // of the last seconds, older ones less
   double proxied_ = 0;
   double gap_before_u_ = 0;  // of the second before, if it was the first that looked so
+  TimeWindow::Second closed_ = 0;
   bool suspected_ = false;
   bool missing_ = false;
   std::map<TimeWindow::Second, double> made_up_;

@@ -33,7 +33,9 @@ void Election::seen(std::optional<LeaseRecord> lease, TimePoint now) {
   const bool same = known_ && lease == lease_;
   known_ = true;
   if (same) return;
+  const bool was_anothers = lease_ && !ours();
   lease_ = std::move(lease);
+  if (was_anothers && ours()) vacant_since_ = changed_at_;
   changed_at_ = now;
   if (!ours()) renewed_at_.reset();
 }
@@ -84,7 +86,6 @@ Json Election::released(std::chrono::system_clock::time_point wall) const {
 }
 
 void Election::wrote(LeaseRecord lease, TimePoint begun, TimePoint now) {
-  if (lease_ && !ours()) vacant_since_ = changed_at_;
   seen(std::move(lease), now);
   if (ours()) renewed_at_ = begun;
   not_before_ = TimePoint{};

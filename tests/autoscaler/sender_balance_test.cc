@@ -55,6 +55,18 @@ TEST_F(SenderBalanceTest, ABurstOnTheBorderOfTwoSecondsIsNot) {
   EXPECT_EQ(close(0, 0), Added(0, 0));
 }
 
+TEST_F(SenderBalanceTest, SecondsThatAreNotNeighboursAreNoRow) {
+  close(0, 5);
+  second += 60;
+  EXPECT_EQ(close(0, 5), Added(0, 0));
+  EXPECT_EQ(close(0, 5), Added(5, 5));
+}
+
+TEST_F(SenderBalanceTest, AHistoryThatComesAMinuteLaterIsNotCountedAgain) {
+  for (int i = 0; i < 60; ++i) close(4, 8);
+  EXPECT_EQ(balance.late(second - 55, flow(4, 0), 4e6), 4e6);
+}
+
 TEST_F(SenderBalanceTest, WhatComesLateIsNotCountedAgain) {
   close(0, 5);
   EXPECT_EQ(close(0, 5), Added(5, 5));

@@ -139,6 +139,21 @@ TEST(Election, ALeaseThatWasGivenBackIsTakenAtOnce) {
   EXPECT_EQ(a.vacant_since(), std::nullopt) << "there was no lease";
 }
 
+TEST(Election, TheOneBeforeIsKnownThoughTheWatchIsFasterThanTheAnswer) {
+  Server server;
+  Election a(params("a"));
+  Election b(params("b"));
+  turn(a, server, kStart);
+  b.seen(server.lease(), kStart + 10ms);
+  const TimePoint later = kStart + 5s;
+  const auto taken = server.write(b.spec_for(Step::take, kWall), b.resource_version());
+  ASSERT_TRUE(taken);
+  b.seen(server.lease(), later + 1ms);
+  b.wrote(*taken, later, later + 2ms);
+  ASSERT_TRUE(b.leading(later + 2ms));
+  EXPECT_EQ(b.vacant_since(), kStart + 10ms);
+}
+
 TEST(Election, OfTwoThatWriteAtOnceOneLeads) {
   Server server;
   Election a(params("a"));
