@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "common/wire/utf8.h"
+
 namespace pilotlight::activator {
 namespace {
 
@@ -41,7 +43,7 @@ std::string name_of(const RevisionInfo& revision) {
 
 std::string cause_part(std::string_view cause) {
   if (cause.empty()) return {};
-  return fmt::format("; the cause: {}", cause.substr(0, kCauseMax));
+  return fmt::format("; the cause: {}", wire::utf8_prefix(cause, kCauseMax));
 }
 
 }  // namespace

@@ -47,6 +47,7 @@ void Chronicle::forget(const wire::RevisionKey& revision) {
   const auto entry = entries_.find(revision);
   if (entry == entries_.end()) return;
   by_deployment_.erase({revision.name_space, entry->second.deployment});
+  for (const auto& [name, pod] : entry->second.pods) by_pod_.erase({revision.name_space, name});
   entries_.erase(entry);
 }
 
@@ -123,8 +124,9 @@ void Chronicle::woken(const wire::RevisionKey& revision, const wire::Woken& fram
   if (told != nullptr && told->runs_since) running = now - *told->runs_since;
   json fields = wake_failed_fields(frame, told == nullptr ? nullptr : &told->view, running);
   if (told != nullptr && told->warned()) fields["warning"] = told->warning->text;
-  if (told == nullptr)
+  if (told == nullptr) {
     add_no_pod(fields, entry->second.refused, entry->second.scaled_by, entry->second.not_taken);
+  }
   write(revision, entry->second, "wake_failed", std::move(fields), now);
 }
 

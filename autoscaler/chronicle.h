@@ -51,11 +51,11 @@ class Chronicle {
   void decided(const wire::RevisionKey& revision, const LoggedDecision& logged,
                const std::string& text);
   void patched(const wire::RevisionKey& revision, const PatchOutcome& outcome);
-  /// These three @return the revision whose pod it is; null for one that is not known.
+  /// These four @return the revision whose pod it is; null for one that is not known.
   const wire::RevisionKey* pod_changed(const PodView& pod, TimePoint now);
   const wire::RevisionKey* pod_gone(const PodView& pod, TimePoint now);
   const wire::RevisionKey* pod_warned(const WarningView& warning, TimePoint now);
-  void image_pulled(const PulledView& pulled, TimePoint now);
+  const wire::RevisionKey* image_pulled(const PulledView& pulled, TimePoint now);
   void replica_ready(const wire::RevisionKey& revision, const ReplicaRecord& replica,
                      TimePoint now);
   void replica_not_ready(const wire::RevisionKey& revision, const ReplicaRecord& replica,
@@ -98,11 +98,13 @@ class Chronicle {
     std::string not_taken;  // how the API refuses to have more of them
   };
   using Entries = std::map<wire::RevisionKey, Entry>;
+  using Name = std::pair<std::string, std::string>;  // namespace, name
 
   [[nodiscard]] static const Pod* worst_of(const Entry& entry);
   [[nodiscard]] Entries::iterator owner_of(const PodView& pod);
   [[nodiscard]] Entries::iterator owner_by_deployment(const std::string& name_space,
                                                       std::string_view deployment);
+  [[nodiscard]] Entries::iterator owner_by_pod(const Name& pod);
   void pod_of(Entries::iterator owner, const PodView& pod, TimePoint now);
   void warned_of(const wire::RevisionKey& revision, const Entry& entry, Pod& pod,
                  const WarningView& warning, TimePoint now);
@@ -113,8 +115,8 @@ class Chronicle {
 
   DecisionFile* file_;
   Entries entries_;
-  using Name = std::pair<std::string, std::string>;  // namespace, name
   std::map<Name, wire::RevisionKey> by_deployment_;
+  std::map<Name, wire::RevisionKey> by_pod_;
   std::map<Name, Pod> orphans_;
 };
 

@@ -117,8 +117,8 @@ std::string broken_text(const PodView& pod) {
 
 std::string not_taken_text(const PatchOutcome& outcome) {
   constexpr unsigned kTransient = 2;  // attempts that fail for reasons which pass by themselves
-  const bool taken = outcome.result == PatchResult::taken || outcome.result == PatchResult::missing;
-  if (taken || outcome.change.to <= outcome.change.from) return {};
+  if (!outcome.retry_at) return {};   // taken, or not wanted any more
+  if (outcome.change.to <= outcome.change.from) return {};
   if (outcome.result != PatchResult::refused && outcome.attempt <= kTransient) return {};
   const PatchAnswer& answer = outcome.answer;
   std::string text = "the API does not take " + std::to_string(outcome.change.to) +

@@ -20,6 +20,11 @@ Chronicle::Entries::iterator Chronicle::owner_by_deployment(const std::string& n
   return found == by_deployment_.end() ? entries_.end() : entries_.find(found->second);
 }
 
+Chronicle::Entries::iterator Chronicle::owner_by_pod(const Name& pod) {
+  const auto found = by_pod_.find(pod);
+  return found == by_pod_.end() ? entries_.end() : entries_.find(found->second);
+}
+
 Chronicle::Entries::iterator Chronicle::owner_of(const PodView& pod) {
   if (!pod.revision.empty()) return entries_.find({pod.name_space, pod.revision});
   const auto owner = owner_by_deployment(pod.name_space, pod.owner);
@@ -43,6 +48,7 @@ const wire::RevisionKey* Chronicle::pod_changed(const PodView& pod, TimePoint no
 void Chronicle::pod_of(Entries::iterator owner, const PodView& pod, TimePoint now) {
   auto& pods = owner->second.pods;
   if (pods.size() >= kPods && !pods.contains(pod.name)) return;
+  by_pod_[{pod.name_space, pod.name}] = owner->first;
   const auto [place, added] = pods.try_emplace(pod.name);
   Pod& known = place->second;
   const Pod before = std::exchange(known, {pod, known.runs_since, known.warning});
@@ -77,19 +83,19 @@ const wire::RevisionKey* Chronicle::pod_gone(const PodView& pod, TimePoint now) 
   orphans_.erase(Name(pod.name_space, pod.name));
   const auto owner = owner_of(pod);
   if (owner == entries_.end() || owner->second.pods.erase(pod.name) == 0) return nullptr;
+  by_pod_.erase(Name(pod.name_space, pod.name));
   write(owner->first, owner->second, "replica", phase_fields(pod.name, "gone"), now);
   return &owner->first;
 }
 
 const wire::RevisionKey* Chronicle::pod_warned(const WarningView& warning, TimePoint now) {
-  for (auto& [revision, entry] : entries_) {
-    if (revision.name_space != warning.name_space) continue;
-    const auto pod = entry.pods.find(warning.pod);
-    if (pod == entry.pods.end()) continue;
-    warned_of(revision, entry, pod->second, warning, now);
-    return &revision;
+  const Name name(warning.name_space, warning.pod);
+  const auto owner = owner_by_pod(name);
+  if (owner != entries_.end()) {
+    warned_of(owner->first, owner->second, owner->second.pods.at(warning.pod), warning, now);
+    return &owner->first;
   }
-  const auto orphan = orphans_.find({warning.name_space, warning.pod});
+  const auto orphan = orphans_.find(name);
   if (orphan != orphans_.end()) orphan->second.warning = warning;
   return nullptr;
 }
@@ -106,13 +112,14 @@ void Chronicle::warned_of(const wire::RevisionKey& revision, const Entry& entry,
   write(revision, entry, "replica", std::move(fields), now);
 }
 
-void Chronicle::image_pulled(const PulledView& pulled, TimePoint now) {
-  for (auto& [revision, entry] : entries_) {
-    if (revision.name_space != pulled.name_space || !entry.pods.contains(pulled.pod)) continue;
-    entry.cold_starts.pod(pulled.pod, Phase::image, now);
-    write(revision, entry, "replica", phase_fields(pulled.pod, to_string(Phase::image)), now);
-    return;
-  }
+const wire::RevisionKey* Chronicle::image_pulled(const PulledView& pulled, TimePoint now) {
+  const auto owner = owner_by_pod({pulled.name_space, pulled.pod});
+  if (owner == entries_.end()) return nullptr;
+  auto& [revision, entry] = *owner;
+  entry.pods.at(pulled.pod).warning.reset();  // it gets on
+  entry.cold_starts.pod(pulled.pod, Phase::image, now);
+  write(revision, entry, "replica", phase_fields(pulled.pod, to_string(Phase::image)), now);
+  return &revision;
 }
 
 /// An app that runs needs time; what was said before it did is over.

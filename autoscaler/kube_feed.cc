@@ -195,7 +195,7 @@ Task<PatchAnswer> KubeTarget::set_replicas(std::string name_space, std::string d
   answer.retry_after = scale.retry_after;
   answer.error = scale.error;
   if (scale.error) {
-    answer.message = wire::utf8_prefix(kube::text(scale.scale, {"message"}), kMessageMax);
+    answer.message = wire::one_line(kube::text(scale.scale, {"message"}), kMessageMax);
   }
   co_return answer;
 }

@@ -88,7 +88,7 @@ class Loop final : public wire::ServerListener, public RegistryListener, public 
   void pod_changed(const PodView& pod);
   void pod_gone(const PodView& pod);
   void pod_warned(const WarningView& warning);
-  void image_pulled(const PulledView& pulled) { chronicle_.image_pulled(pulled, clock_.now()); }
+  void image_pulled(const PulledView& pulled);
 
   using Subjects = std::map<wire::RevisionKey, std::unique_ptr<Subject>>;
   [[nodiscard]] const Subjects& subjects() const noexcept { return subjects_; }

@@ -145,6 +145,10 @@ void Loop::pod_warned(const WarningView& warning) {
   if (const auto* owner = chronicle_.pod_warned(warning, clock_.now())) tell_cause(*owner);
 }
 
+void Loop::image_pulled(const PulledView& pulled) {
+  if (const auto* owner = chronicle_.image_pulled(pulled, clock_.now())) tell_cause(*owner);
+}
+
 /// To those whose requests wait for it.
 void Loop::tell_cause(const wire::RevisionKey& revision) {
   registry_.set_cause(revision, chronicle_.cause(revision));

@@ -1,6 +1,7 @@
 #include "autoscaler/pod_view.h"
 
 #include <algorithm>
+#include <array>
 #include <string_view>
 
 #include "common/wire/utf8.h"
@@ -14,6 +15,13 @@ using kube::Json;
 constexpr std::string_view kSidecar = "queue-proxy";
 constexpr std::string_view kRoutingState = "serving.knative.dev/routingState";
 constexpr std::size_t kWarningMax = 500;
+
+/// Warnings of what keeps a Pod from starting and may be in no condition of it. Others (name
+/// servers that are too many, a pull secret that is not needed) are about Pods that start.
+constexpr std::array<std::string_view, 10> kHindrances = {
+    "FailedMount",     "FailedAttachVolume",     "FailedMapVolume", "FailedCreatePodSandBox",
+    "NetworkNotReady", "NodeNotReady",           "Failed",          "FailedPostStartHook",
+    "InspectFailed",   "FailedToCreateContainer"};
 
 const Json* condition_of(const Json& object, std::string_view type) {
   for (const Json& condition : kube::array(object, {"status", "conditions"})) {
@@ -165,8 +173,11 @@ std::optional<WarningView> view_warning(const Json& event) {
   view.name_space = kube::text(event, {"involvedObject", "namespace"});
   view.pod = kube::text(event, {"involvedObject", "name"});
   view.reason = kube::text(event, {"reason"});
+  if (std::find(kHindrances.begin(), kHindrances.end(), view.reason) == kHindrances.end()) {
+    return std::nullopt;
+  }
   const std::string text = view.reason + ": " + std::string(kube::text(event, {"message"}));
-  view.text = wire::utf8_prefix(text, kWarningMax);
+  view.text = wire::one_line(text, kWarningMax);
   constexpr std::size_t kToTheSecond = 19;  // what finer and coarser times have in common
   std::string_view at = kube::text(event, {"series", "lastObservedTime"});
   if (at.empty()) at = kube::text(event, {"lastTimestamp"});

@@ -57,7 +57,7 @@ struct PulledView {
 };
 [[nodiscard]] std::optional<PulledView> view_pulled(const kube::Json& event);
 
-/// A Warning about a Pod, from an Event of the API; none for other Events.
+/// A Warning of what keeps a Pod from starting, from an Event of the API; none for other Events.
 struct WarningView {
   std::string name_space;
   std::string pod;

@@ -148,7 +148,7 @@ void layout(Io& io, F& f) {
   io.integer(f.ready_p50_us);
   io.integer(f.ready_p95_us);
   io.list(f.replicas, [](Io& each, auto& replica) { replica_layout(each, replica); });
-  io.tail(f.cause);
+  io.tail(f.cause);  // what comes behind it must not leave it absent
 }
 
 template <class Io, Either<Drain> F>

@@ -49,4 +49,12 @@ std::string_view utf8_prefix(std::string_view text, std::size_t most) noexcept {
   return text.substr(0, most);
 }
 
+std::string one_line(std::string_view text, std::size_t most) {
+  std::string line(utf8_prefix(text, most));
+  for (char& c : line) {
+    if (static_cast<std::uint8_t>(c) < 0x20 || c == 0x7f) c = ' ';
+  }
+  return line;
+}
+
 }  // namespace pilotlight::wire

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace pilotlight::wire {
@@ -11,5 +12,8 @@ namespace pilotlight::wire {
 
 /// The beginning of well-formed text, at most so many bytes of it, and no character cut in two.
 [[nodiscard]] std::string_view utf8_prefix(std::string_view text, std::size_t most) noexcept;
+
+/// The same as one line for people: control characters are spaces.
+[[nodiscard]] std::string one_line(std::string_view text, std::size_t most);
 
 }  // namespace pilotlight::wire

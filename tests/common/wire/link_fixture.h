@@ -130,7 +130,7 @@ class WireLink : public ::testing::TestWithParam<bool> {
     return *clients.back();
   }
 
-  /// Runs the loop until `done`, for 5 s at most.
+  /// Runs the loop until `done`, for 60 s at most.
   bool run_until(const std::function<bool()>& done) {
     const TimePoint deadline = clock.now() + std::chrono::seconds(60);
     while (!done() && clock.now() < deadline) {
