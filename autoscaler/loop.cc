@@ -19,7 +19,9 @@ using namespace std::chrono_literals;
 
 constexpr Duration kOldNews = 1s;
 constexpr Duration kPathTime = 60s;  // for every node to know that a Service leads elsewhere
-constexpr std::size_t kInOneGo = 8;  // revisions, between two looks at what has come in
+constexpr std::size_t kInOneGo = 8;         // revisions, between two looks at what has come in
+constexpr std::size_t kInOneStretch = 128;  // revisions, between two rests; of kInOneGo
+constexpr Duration kSpread = kLoopStep * 4 / 5;  // of them all
 
 }  // namespace
 
@@ -54,10 +56,13 @@ void Loop::close() noexcept {
   timer_->cancel();
 }
 
-/// Every revision once, but never so many in one go that a POKE waits for them.
+/// Every revision once, but never so many in one go that a POKE waits for them: thousands are
+/// spread over most of the step.
 Task<> Loop::tick() {
   const Executor executor = co_await asio::this_coro::executor;
-  registry_.advance(clock_.now());
+  const TimePoint began = clock_.now();
+  registry_.advance(began);
+  std::size_t tended = 0;
   auto next = subjects_.begin();
   while (next != subjects_.end()) {
     const TimePoint now = clock_.now();
@@ -65,8 +70,15 @@ Task<> Loop::tick() {
       tend(*next->second, now);
     }
     if (next == subjects_.end()) break;
+    tended += kInOneGo;
     const wire::RevisionKey key = next->first;  // it may be gone afterwards
-    co_await asio::post(executor, asio::use_awaitable_t<Executor>());
+    if (tended % kInOneStretch == 0) {
+      const auto part = static_cast<double>(tended) / static_cast<double>(subjects_.size());
+      const TimePoint rested = began + std::chrono::duration_cast<Duration>(part * kSpread);
+      co_await timer_->wait_until(rested);
+    } else {
+      co_await asio::post(executor, asio::use_awaitable_t<Executor>());
+    }
     if (closed_) break;
     next = subjects_.lower_bound(key);
   }

@@ -66,7 +66,7 @@ void Registry::joined(wire::Peer& peer) {
   entry.record.name = hello.replica;
   entry.record.address = hello.address;
   entry.record.epoch = hello.epoch;
-  const bool settled = settle_complete(group);
+  const bool settled = settle_complete(hello.revision, group);
   if (restarted || settled) push(hello.revision);
 }
 
@@ -90,42 +90,49 @@ void Registry::sidecar_left(wire::Peer& peer, TimePoint now) {
   const auto place = group->second.entries.find(peer.hello().replica);
   if (place == group->second.entries.end() || place->second.peer != &peer) return;
   place->second.peer = nullptr;
+  unsettled_.insert(group->first);
   if (place->second.record.phase == ReplicaPhase::ready) {
     place->second.gone_since = now;
-    group->second.settled = false;
     return;
   }
   const bool listed = place->second.record.phase == ReplicaPhase::draining;
   group->second.entries.erase(place);
-  const bool settled = settle_complete(group->second);
+  const bool settled = settle_complete(group->first, group->second);
   if (listed || settled) push(group->first);
 }
 
 void Registry::advance(TimePoint now) {
-  for (auto& [key, group] : groups_) {
-    if (group.settled) continue;
-    std::vector<ReplicaRecord> gone;
-    bool going = false;
-    for (auto place = group.entries.begin(); place != group.entries.end();) {
-      if (place->second.gone_since && now - *place->second.gone_since >= kReturnTime) {
-        gone.push_back(std::move(place->second.record));
-        place = group.entries.erase(place);
-      } else {
-        going = going || place->second.gone_since.has_value();
-        ++place;
-      }
-    }
-    const bool changed = settle_complete(group, now >= group.complete_at);
-    group.settled = (group.complete || slices_known_) && !going;
-    if (!gone.empty() || changed) push(key);
-    for (const ReplicaRecord& record : gone) {
-      listener_.replica_not_ready(key, record, "connection lost");
+  for (auto next = unsettled_.begin(); next != unsettled_.end();) {
+    next = settle(*next, now) ? unsettled_.erase(next) : std::next(next);
+  }
+}
+
+/// @return whether there is nothing more to do for the revision until something changes.
+bool Registry::settle(const wire::RevisionKey& key, TimePoint now) {
+  const auto place = groups_.find(key);
+  if (place == groups_.end()) return true;
+  Group& group = place->second;
+  std::vector<ReplicaRecord> gone;
+  bool going = false;
+  for (auto entry = group.entries.begin(); entry != group.entries.end();) {
+    if (entry->second.gone_since && now - *entry->second.gone_since >= kReturnTime) {
+      gone.push_back(std::move(entry->second.record));
+      entry = group.entries.erase(entry);
+    } else {
+      going = going || entry->second.gone_since.has_value();
+      ++entry;
     }
   }
-  std::erase_if(groups_, [](const auto& item) {
-    return !item.second.tracked && item.second.entries.empty() &&
-           item.second.slice_addresses.empty();
-  });
+  const bool changed = settle_complete(key, group, now >= group.complete_at);
+  if (!gone.empty() || changed) push(key);
+  for (const ReplicaRecord& record : gone) {
+    listener_.replica_not_ready(key, record, "connection lost");
+  }
+  if (!group.tracked && group.entries.empty() && group.slice_addresses.empty()) {
+    groups_.erase(place);
+    return true;
+  }
+  return (group.complete || slices_known_) && !going;
 }
 
 /// What a sidecar says counts for the replica and epoch that its HELLO named.
@@ -156,7 +163,7 @@ void Registry::ready(wire::Peer& sidecar, const wire::Ready& frame) {
     group.ready_times_us.push_back(frame.ready_us);
     if (group.ready_times_us.size() > kReadyTimes) group.ready_times_us.pop_front();
   }
-  settle_complete(group);
+  settle_complete(key, group);
   push(key);
   if (!was_ready) listener_.replica_ready(key, ReplicaRecord(entry->record));
 }
@@ -167,7 +174,7 @@ void Registry::not_ready(wire::Peer& sidecar, const wire::NotReady& frame) {
   const wire::RevisionKey& key = sidecar.hello().revision;
   const ReplicaPhase before = entry->record.phase;
   entry->spoken = true;
-  const bool settled = settle_complete(groups_[key]);
+  const bool settled = settle_complete(key, groups_[key]);
   if (frame.reason != wire::NotReadyReason::draining) {
     entry->record.phase = ReplicaPhase::unready;
     entry->fence.clear();
@@ -233,7 +240,7 @@ void Registry::track(const wire::RevisionKey& key, Duration stable_window, TimeP
   if (group.tracked) return;
   group.tracked = true;
   group.complete_at = now + stable_window;
-  settle_complete(group);
+  settle_complete(key, group);
   push(key);
 }
 
@@ -243,29 +250,31 @@ void Registry::untrack(const wire::RevisionKey& key) {
   group->second.tracked = false;
   group->second.complete = true;  // no Deployment: what is left is all there is
   group->second.cause.clear();
+  unsettled_.insert(key);
   push(key);
 }
 
 void Registry::set_slice_addresses(const wire::RevisionKey& key, std::set<std::string> addresses) {
   Group& group = groups_[key];
   group.slice_addresses = std::move(addresses);
-  if (settle_complete(group)) push(key);
+  unsettled_.insert(key);
+  if (settle_complete(key, group)) push(key);
 }
 
 void Registry::slices_known() {
   slices_known_ = true;  // from here on only news changes what is complete
   for (auto& [key, group] : groups_) {
-    if (settle_complete(group)) push(key);
+    if (settle_complete(key, group)) push(key);
   }
 }
 
 /// @return whether the revision's set has become complete, or is so no longer.
-bool Registry::settle_complete(Group& group, bool overdue) {
+bool Registry::settle_complete(const wire::RevisionKey& key, Group& group, bool overdue) {
   group.unheard = count_unheard(group);
   if (!group.tracked) return false;
   const bool all_known = slices_known_ || group.complete || overdue;
   const bool complete = all_known && group.unheard == 0;
-  if (!complete) group.settled = false;
+  if (!complete) unsettled_.insert(key);
   return std::exchange(group.complete, complete) != complete;
 }
 

@@ -82,7 +82,8 @@ class Registry {
   /// All EndpointSlices that exist have been told of.
   void slices_known();
 
-  /// Lets go of sidecars that did not come back. Call it several times a second.
+  /// Lets go of sidecars that did not come back. Call it several times a second: it looks only at
+  /// revisions where something is under way.
   void advance(TimePoint now);
 
   /// How long its wakes take, which the next sets say instead of how long its replicas do.
@@ -130,7 +131,6 @@ class Registry {
     bool tracked = false;
     bool direct = false;  // clients may come past the activators
     bool complete = false;
-    bool settled = false;  // advance() has nothing to do here until something changes
     TimePoint complete_at = TimePoint::max();  // at the latest, if no slices are known by then
   };
 
@@ -139,7 +139,8 @@ class Registry {
   [[nodiscard]] wire::Endpoints endpoints_of(const wire::RevisionKey& key, const Group& group);
   void push(const wire::RevisionKey& key);
   [[nodiscard]] static std::int32_t count_unheard(const Group& group);
-  bool settle_complete(Group& group, bool overdue = false);
+  bool settle_complete(const wire::RevisionKey& key, Group& group, bool overdue = false);
+  [[nodiscard]] bool settle(const wire::RevisionKey& key, TimePoint now);
   void send_drain(const wire::RevisionKey& key, Entry& entry, wire::Peer& activator);
   void finish_fence(const wire::RevisionKey& key, Entry& entry);
   void sidecar_left(wire::Peer& peer, TimePoint now);
@@ -148,6 +149,7 @@ class Registry {
   std::uint64_t server_epoch_;
   RegistryListener& listener_;
   std::map<wire::RevisionKey, Group> groups_;
+  std::set<wire::RevisionKey> unsettled_;   // of groups_: where advance() may have something to do
   std::map<wire::Peer*, bool> activators_;  // whether it has replayed
   std::uint64_t generation_ = 0;
   bool slices_known_ = false;

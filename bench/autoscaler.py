@@ -84,7 +84,8 @@ def measure_with(binaries, size, fleet_options, autoscaler_options):
                "--api", f"{stage.ADDRESS}:{api}", "--autoscaler", f"{stage.ADDRESS}:{wire}",
                "--sidecars", size.sidecars, "--revisions", size.revisions,
                "--warm-up", size.warm_up, "--seconds", size.seconds, "--pokes", size.pokes,
-               "--wakes", size.wakes, "--failing-wakes", size.failing_wakes, *fleet_options]
+               "--wakes", size.wakes, "--failing-wakes", size.failing_wakes, "--core", stage.PROXY_CORE,
+               *fleet_options]
     with tempfile.TemporaryFile() as log, subprocess.Popen(
             list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             text=True) as fleet:
@@ -169,6 +170,7 @@ def as_markdown(size, result, rows, command):
                                              ("at once", result["wakes"]),
                                              ("at once, one PATCH in four fails",
                                               result["failing_wakes"]))]
+    bare = result["bare"]
     return [*report.heading("The autoscaler under load", command, *facts),
             *report.markdown_table(
                 ("what", "measured", "budget"),
@@ -180,7 +182,11 @@ def as_markdown(size, result, rows, command):
                  "largest ms"),
                 [(name, f"{part['asked']}", f"{part['patches']}", f"{part['right']}",
                   f"{part['median_ms']:.2f}", f"{part['p99_ms']:.2f}", f"{part['largest_ms']:.2f}")
-                 for name, part in parts])]
+                 for name, part in parts]), "",
+            "What the machine alone takes of such a wake, one byte sent in turn with each \"one at a "
+            "time\", over TCP to the autoscaler's core and back: "
+            f"median {bare['median_ms']:.2f} ms, p99 {bare['p99_ms']:.2f} ms, "
+            f"largest {bare['largest_ms']:.2f} ms."]
 
 
 def parse():

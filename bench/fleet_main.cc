@@ -26,7 +26,8 @@ constexpr const char* kUsage =
     "  --pokes R          wakes per second in it, one at a time (0)\n"
     "  --wakes N          then so many at once (0)\n"
     "  --failing-wakes N  then so many at once while the API fails one PATCH in four (0)\n"
-    "  --latency-us N     of the API's answers to PATCHes (1000)\n";
+    "  --latency-us N     of the API's answers to PATCHes (1000)\n"
+    "  --core N           the autoscaler's: as many bare bytes as wakes turn round there (0)\n";
 
 [[noreturn]] void usage(const std::string& problem) {
   std::fprintf(stderr, "bench-fleet: %s\n%s", problem.c_str(), kUsage);
@@ -63,6 +64,8 @@ void take(FleetRun::Options& options, const std::string& name, const std::string
     options.failing_wakes = count;
   } else if (name == "--latency-us") {
     options.latency_us = count;
+  } else if (name == "--core") {
+    options.core = count;
   } else {
     usage("unknown argument \"" + name + "\"");
   }

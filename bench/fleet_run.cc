@@ -13,6 +13,8 @@
 
 #include <time.h>
 
+#include "bench/bare_trips.h"
+
 namespace pilotlight::bench {
 namespace {
 
@@ -49,6 +51,12 @@ double percentile(std::vector<double> values, double share) {
   if (values.empty()) return 0;
   std::sort(values.begin(), values.end());
   return values[static_cast<std::size_t>(share * static_cast<double>(values.size() - 1))];
+}
+
+json times(const std::vector<double>& milliseconds) {
+  return {{"median_ms", percentile(milliseconds, 0.5)},
+          {"p99_ms", percentile(milliseconds, 0.99)},
+          {"largest_ms", percentile(milliseconds, 1)}};
 }
 
 Duration seconds(double length) {
@@ -145,33 +153,39 @@ json FleetRun::steady() {
   const std::uint64_t before = api_.taken();
   const auto start = Steady::now();
   const double cpu = cpu_seconds_of(pid_);
-  const std::vector<Asked> asked = poke_at_times();
+  const Poked poked = poke_at_times();
   const double took = std::chrono::duration<double>(Steady::now() - start).count();
   json out;
   out["cpu_cores"] = (cpu_seconds_of(pid_) - cpu) / took;
   out["resident_bytes"] = resident_bytes_of(pid_);
   out["resident_alone_bytes"] = resident_alone_;
   out["seconds"] = took;
-  out["pokes"] = settled(asked, before);
+  out["pokes"] = settled(poked.asked, before);
+  out["bare"] = times(poked.bare);
   return out;
 }
 
-std::vector<FleetRun::Asked> FleetRun::poke_at_times() {
-  std::vector<Asked> asked;
+FleetRun::Poked FleetRun::poke_at_times() {
+  Poked out;
+  BareTrips bare(options_.core);
+  bool bare_next = false;
   const std::vector<Fleet::Wake> sleepers = wakes("sleeper", pokes());
   std::mt19937_64 random(7);
   std::uniform_real_distribution<double> any(0, 1);
   auto next = Steady::now();
   fleet_.run(next + seconds(options_.seconds), [&] {
-    if (asked.size() == sleepers.size() || Steady::now() < next) return;
+    if (out.asked.size() == sleepers.size() || Steady::now() < next) return;
+    next += seconds(any(random) / options_.pokes_per_second);  // so often each on average
+    bare_next = !bare_next;
+    if (bare_next) return bare.send();
     Asked one;
-    one.wake = sleepers[asked.size()];
+    one.wake = sleepers[out.asked.size()];
     one.at = Steady::now();
     fleet_.poke(std::span(&one.wake, 1));
-    asked.push_back(std::move(one));
-    next += seconds(2 * any(random) / options_.pokes_per_second);  // so often on average
+    out.asked.push_back(std::move(one));
   });
-  return asked;
+  out.bare = bare.finish();
+  return out;
 }
 
 json FleetRun::at_once(const std::string& kind, std::uint32_t count) {
@@ -225,13 +239,12 @@ json FleetRun::judge(const std::vector<Asked>& asked) {
     milliseconds.push_back(
         std::chrono::duration<double, std::milli>(mine.front().arrived - one.at).count());
   }
-  return {{"asked", asked.size()},
-          {"patched_once", once},
-          {"right", right},
-          {"patches", sent},
-          {"median_ms", percentile(milliseconds, 0.5)},
-          {"p99_ms", percentile(milliseconds, 0.99)},
-          {"largest_ms", percentile(milliseconds, 1)}};
+  json out = times(milliseconds);
+  out.update({{"asked", asked.size()},
+              {"patched_once", once},
+              {"right", right},
+              {"patches", sent}});
+  return out;
 }
 
 /// PATCHes of revisions whose load never changed.

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 #include <sys/types.h>
@@ -24,6 +26,7 @@ class FleetRun {
     std::uint32_t wakes = 0;
     std::uint32_t failing_wakes = 0;
     std::uint32_t latency_us = 1000;
+    unsigned core = 0;  ///< The autoscaler's, for bare trips.
   };
 
   explicit FleetRun(const Options& options);
@@ -39,11 +42,15 @@ class FleetRun {
     Fleet::Wake wake;
     TimePoint at{};
   };
+  struct Poked {
+    std::vector<Asked> asked;
+    std::vector<double> bare;  // milliseconds of the bytes that went in turn with them
+  };
 
   [[nodiscard]] std::uint32_t pokes() const;
   void begin();
   [[nodiscard]] nlohmann::json steady();
-  [[nodiscard]] std::vector<Asked> poke_at_times();
+  [[nodiscard]] Poked poke_at_times();
   [[nodiscard]] nlohmann::json at_once(const std::string& kind, std::uint32_t count);
   [[nodiscard]] nlohmann::json settled(const std::vector<Asked>& asked, std::uint64_t taken_before);
   [[nodiscard]] nlohmann::json judge(const std::vector<Asked>& asked);
