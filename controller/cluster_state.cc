@@ -17,8 +17,7 @@ bool is_going(const Json& object) {
 }
 
 Key private_of(const Json& deployment) {
-  const config::PodOwner owner = config::owner_of_deployment(deployment);
-  return Key(owner.name_space, owner.revision + "-private");
+  return Key(config::owner_of_deployment(deployment).name_space, private_name(deployment));
 }
 
 /// What of a Deployment decides about Services. Not its status, which changes with every replica.
@@ -180,6 +179,7 @@ std::optional<ServiceFacts> ClusterState::facts(const Key& key) const {
   }
   if (matches > 1) out.deployment = nullptr;  // whose requests they are nobody can say
   out.several_deployments = matches > 1;
+  out.has_private_name = !hidden_.at(key).empty() && !is_private(found->second);
   if (port_is_anothers(key, out.service)) {
     out.service["metadata"]["annotations"].erase(kPortAnnotation);
   }
@@ -192,9 +192,10 @@ std::optional<ServiceFacts> ClusterState::facts(const Key& key) const {
     const Key hidden = private_of(*out.deployment);
     out.pods = places_in(slices_of(hidden));
     const auto service = services_.find(hidden);
-    const bool serve = service != services_.end() &&
-                       kube::annotation_of(service->second, kPathAnnotation) == "serve";
+    const bool there = service != services_.end();
+    const bool serve = there && kube::annotation_of(service->second, kPathAnnotation) == "serve";
     out.path = serve ? Path::serve : Path::proxy;
+    out.private_name_taken = there && !is_private(service->second);
   }
   out.free_port =
       free_port(out.service, [this](std::uint16_t port) { return !ports_.at(port).empty(); });
@@ -214,7 +215,7 @@ ClusterState::PrivateFacts ClusterState::private_facts(const Key& key) const {
 const Json* ClusterState::orphan(const Key& key) const {
   const auto found = services_.find(key);
   if (found == services_.end() || is_going(found->second)) return nullptr;
-  if (kube::label_of(found->second, kPrivateLabel) != "true") return nullptr;
+  if (!is_private(found->second)) return nullptr;
   return hidden_.at(key).empty() ? &found->second : nullptr;
 }
 

@@ -67,7 +67,10 @@ class Planner {
 
   Plan make() {
     ServicePorts ports;
-    if (facts_.deployment != nullptr) {
+    if (facts_.has_private_name) {
+      plan_.left_alone = "it has the name of a Deployment's private Service, but no label " +
+                         std::string(kPrivateLabel);
+    } else if (facts_.deployment != nullptr) {
       ports = sort_ports(service_, *facts_.deployment);
       plan_.left_alone = obstacle(ports);
     } else if (facts_.several_deployments) {
@@ -85,6 +88,12 @@ class Planner {
 
  private:
   std::string obstacle(const ServicePorts& ports) const {
+    // The activators would send to the pods of that one.
+    if (facts_.private_name_taken) {
+      return "its Deployment's private Service is not ours: got no label " +
+             std::string(kPrivateLabel) + " on " + private_name(*facts_.deployment) +
+             ", expected \"true\"";
+    }
     if (kube::text(service_, {"spec", "type"}) == "ExternalName") return "it is an ExternalName";
     if (kube::text(service_, {"spec", "clusterIP"}) == "None") {
       return "it is headless: its clients choose a pod themselves";
@@ -233,11 +242,18 @@ class Planner {
 
 Plan plan_service(const ServiceFacts& facts) { return Planner(facts).make(); }
 
+std::string private_name(const Json& deployment) {
+  return config::owner_of_deployment(deployment).revision + "-private";
+}
+
+bool is_private(const Json& service) { return kube::label_of(service, kPrivateLabel) == "true"; }
+
 std::optional<Step> plan_private_service(const Json& deployment, const Json* found) {
+  if (found != nullptr && !is_private(*found)) return std::nullopt;
   const config::PodOwner names = config::owner_of_deployment(deployment);
   Json service = {{"apiVersion", "v1"}, {"kind", "Service"}};
   service["metadata"] = {
-      {"name", names.revision + "-private"},
+      {"name", private_name(deployment)},
       {"namespace", names.name_space},
       {"labels", {{config::kRevisionLabel, names.revision}, {kPrivateLabel, "true"}}}};
   service["metadata"]["ownerReferences"] =

@@ -35,6 +35,8 @@ struct ServiceFacts {
   Json service;
   const Json* deployment = nullptr;  ///< Ours, with the label, not on its way out; or none.
   bool several_deployments = false;  ///< It selects pods of more than one of ours.
+  bool has_private_name = false;     ///< The name of a private Service, but it is none of ours.
+  bool private_name_taken = false;   ///< Such a one stands in the place of the Deployment's.
   std::vector<Json> slices;          ///< All with the Service's name in their label.
   std::vector<Place> activators;     ///< Those that listen on the Service's port.
   std::vector<Place> pods;           ///< Of the Deployment, with a sidecar in them.
@@ -59,12 +61,14 @@ struct Plan {
 /// What is to be done about a Service now. Pure.
 [[nodiscard]] Plan plan_service(const ServiceFacts& facts);
 
-/// On the private Services that we have made, and on no other.
+/// On the private Services that we have made, and on no other; and the name of a Deployment's.
 inline constexpr const char* kPrivateLabel = "pilotlight.dev/private";
+[[nodiscard]] std::string private_name(const Json& deployment);
+[[nodiscard]] bool is_private(const Json& service);
 
 /// The headless Service that selects the pods of a Deployment: `<revision>-private`, which is how
 /// the activators find them without the autoscaler. `found` is what is there under that name, or
-/// null. @return a step, or none when it is as it should be.
+/// null. @return a step, or none when it is as it should be, or somebody else's.
 [[nodiscard]] std::optional<Step> plan_private_service(const Json& deployment, const Json* found);
 
 }  // namespace pilotlight::controller

@@ -80,6 +80,7 @@ TEST_F(StateTest, ActivatorsThatAreNotReadyDoNotCount) {
 TEST_F(StateTest, ThePrivateServiceSaysWhichPathToTake) {
   Json hidden = service("iris-private");
   hidden["spec"]["selector"] = {{"serving.knative.dev/revision", "iris"}};
+  hidden["metadata"]["labels"][kPrivateLabel] = "true";
   hidden["metadata"]["annotations"][kPathAnnotation] = "serve";
   const auto touched = state.applied(kube::kServices, hidden);
   EXPECT_TRUE(touched.deployments.contains(kIris));
@@ -87,6 +88,21 @@ TEST_F(StateTest, ThePrivateServiceSaysWhichPathToTake) {
   EXPECT_NE(state.private_facts(kIris).service, nullptr);
   (void)state.removed(kube::kServices, hidden);
   EXPECT_EQ(state.facts(kFlower)->path, Path::proxy);
+}
+
+TEST_F(StateTest, SomebodyElsesServiceWithThePrivateNameIsKnownAsSuch) {
+  const Key key("team", "iris-private");
+  (void)state.applied(kube::kServices, service("iris-private"));
+  EXPECT_TRUE(state.facts(key)->has_private_name);
+  EXPECT_TRUE(state.facts(kFlower)->private_name_taken);
+  Json ours = service("iris-private");
+  ours["metadata"]["labels"][kPrivateLabel] = "true";
+  EXPECT_TRUE(state.applied(kube::kServices, ours).services.contains(kFlower));
+  EXPECT_FALSE(state.facts(key)->has_private_name);
+  EXPECT_FALSE(state.facts(kFlower)->private_name_taken);
+  (void)state.applied(kube::kServices, service("iris-private"));
+  EXPECT_TRUE(state.removed(kube::kDeployments, deployment()).services.contains(key));
+  EXPECT_FALSE(state.facts(key)->has_private_name) << "a name like any other";
 }
 
 TEST_F(StateTest, APortBelongsToTheFirstServiceThatHasIt) {

@@ -275,6 +275,20 @@ TEST(Takeover, WhatCannotBeTakenOverIsLeftAloneAndGivenBack) {
   EXPECT_NE(full.left_alone.find("used up"), std::string::npos);
 }
 
+TEST(Takeover, AServiceWithThePrivateNameThatIsNotOursIsLeftAlone) {
+  World world;
+  world.facts.has_private_name = true;
+  world.settle();
+  EXPECT_EQ(world.facts.service, service());
+  EXPECT_NE(world.left_alone.find("pilotlight.dev/private"), std::string::npos);
+  World front;
+  front.settle();
+  front.facts.private_name_taken = true;
+  front.settle();
+  EXPECT_EQ(front.facts.service, service()) << "the activators would send to the other's pods";
+  EXPECT_NE(front.left_alone.find("on iris-private"), std::string::npos);
+}
+
 TEST(Takeover, AForeignSliceStays) {
   World world;
   world.facts.slices.push_back(Json::parse(
@@ -321,6 +335,14 @@ TEST(PrivateService, SelectsThePodsWithASidecarAndGoesWithTheDeployment) {
   ASSERT_TRUE(mended);
   EXPECT_EQ(mended->verb, Verb::update);
   EXPECT_EQ(kube::resource_version_of(mended->object), "3");
+}
+
+TEST(PrivateService, OfSomebodyElseIsLeftAlone) {
+  Json found = service();
+  found["metadata"]["name"] = "iris-private";
+  EXPECT_FALSE(plan_private_service(deployment(), &found));
+  found["metadata"]["labels"][kPrivateLabel] = "false";
+  EXPECT_FALSE(plan_private_service(deployment(), &found));
 }
 
 }  // namespace
