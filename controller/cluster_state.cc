@@ -50,6 +50,8 @@ ClusterState::Touched ClusterState::applied(const kube::Resource& resource, cons
     touch_slices(service_of(object), touched);
   } else if (resource == kube::kServices) {
     touch_service(key, touched);  // what it was
+    const std::uint16_t port = known_port(key);
+    if (port != 0 && port != port_of(object)) touched.ports.insert(port);
     put_service(key, object);
     touch_service(key, touched);
   } else if (resource == kube::kDeployments) {
@@ -72,6 +74,7 @@ ClusterState::Touched ClusterState::removed(const kube::Resource& resource, cons
     touch_slices(service_of(object), touched);
   } else if (resource == kube::kServices) {
     touch_service(key, touched);
+    if (known_port(key) != 0) touched.ports.insert(known_port(key));
     forget_service(key);
   } else if (resource == kube::kDeployments) {
     touch_deployment(key, touched);
@@ -125,6 +128,11 @@ void ClusterState::forget_slice(const Json& slice) {
   if (of_service == slices_.end()) return;
   of_service->second.erase(key_of(slice));
   if (of_service->second.empty()) slices_.erase(of_service);
+}
+
+std::uint16_t ClusterState::known_port(const Key& service) const {
+  const auto found = services_.find(service);
+  return found == services_.end() ? 0 : port_of(found->second);
 }
 
 void ClusterState::touch_service(const Key& key, Touched& touched) const {

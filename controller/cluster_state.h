@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <set>
 #include <string>
@@ -32,6 +33,9 @@ class ClusterState {
   struct Touched {
     std::set<Key> services;
     std::set<Key> deployments;  ///< Their private Service.
+    /// On the activators, which a Service had and has no more: they close it, and it may become
+    /// another one's.
+    std::set<std::uint16_t> ports;
   };
   /// An object is new or has changed, or is gone. Kinds that do not matter touch nothing, nor does
   /// a change of a Deployment's status or replicas.
@@ -73,6 +77,7 @@ class ClusterState {
   void forget_deployment(const Key& key);
   void forget_slice(const Json& slice);
 
+  [[nodiscard]] std::uint16_t known_port(const Key& service) const;
   void touch_service(const Key& key, Touched& touched) const;
   void touch_deployment(const Key& key, Touched& touched) const;
   void touch_slices(const Key& service, Touched& touched) const;

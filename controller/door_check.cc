@@ -17,10 +17,11 @@ Task<bool> DoorCheck::open(std::string ip, std::uint16_t port) {
   const auto address = asio::ip::make_address(ip, ec);
   if (ec) co_return false;
   const tcp::endpoint where(address, port);
+  const std::uint64_t before = forgotten_;
   const Result<> reached = co_await dial_(where, clock_.now() + kDialTime);
   if (reached) {
     silent_.erase(ip);
-    open_.insert(place);
+    if (forgotten_ == before) open_.insert(place);  // else it may be the port that is to close
   } else if (reached.error() == FlowError::deadline_exceeded) {
     silent_[ip] = clock_.now() + kSilence;
   }
@@ -33,6 +34,7 @@ void DoorCheck::keep(const std::set<std::string>& alive) {
 }
 
 void DoorCheck::forget(std::uint16_t port) {
+  ++forgotten_;
   std::erase_if(open_, [port](const auto& place) { return place.second == port; });
 }
 

@@ -30,7 +30,7 @@ class DoorCheck {
 
   /// Forgets all activators but these.
   void keep(const std::set<std::string>& alive);
-  /// The port may become another Service's.
+  /// No Service has the port any more: the activators close it, and it may become another one's.
   void forget(std::uint16_t port);
 
  private:
@@ -38,6 +38,7 @@ class DoorCheck {
   Dial dial_;
   std::set<std::pair<std::string, std::uint16_t>> open_;
   std::map<std::string, TimePoint> silent_;  // and until when they are left alone
+  std::uint64_t forgotten_ = 0;              // how often ports were
 };
 
 }  // namespace pilotlight::controller

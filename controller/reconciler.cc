@@ -45,9 +45,6 @@ void Reconciler::Feed::applied(const Json& object) {
 }
 
 void Reconciler::Feed::removed(const Json& object) {
-  if (resource == kube::kServices) {  // its port may become another Service's
-    reconciler.doors_.forget(port_of(object));
-  }
   reconciler.touch(reconciler.state_.removed(resource, object));
 }
 
@@ -85,6 +82,7 @@ void Reconciler::lead(bool leading) {
 void Reconciler::touch(const ClusterState::Touched& touched) {
   services_due_.insert(touched.services.begin(), touched.services.end());
   due_.insert(touched.deployments.begin(), touched.deployments.end());
+  for (const std::uint16_t port : touched.ports) doors_.forget(port);
   if (!at_rest()) changed_.set();
 }
 

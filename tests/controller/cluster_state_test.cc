@@ -184,6 +184,16 @@ TEST_F(StateTest, WhoSharesAPortIsTouchedByWhoTakesIt) {
   EXPECT_EQ(port_of(state.facts(Key("team", "rose"))->service), 20001);
 }
 
+TEST_F(StateTest, APortThatAServiceHasNoMoreIsTold) {
+  using Ports = std::set<std::uint16_t>;
+  EXPECT_EQ(state.applied(kube::kServices, service("rose", "20001")).ports, Ports());
+  EXPECT_EQ(state.applied(kube::kServices, service("rose", "20001")).ports, Ports());
+  EXPECT_EQ(state.applied(kube::kServices, service("rose", "20002")).ports, Ports{20001});
+  EXPECT_EQ(state.applied(kube::kServices, service("rose")).ports, Ports{20002}) << "given back";
+  (void)state.applied(kube::kServices, service("rose", "20002"));
+  EXPECT_EQ(state.removed(kube::kServices, service("rose")).ports, Ports{20002});
+}
+
 TEST_F(StateTest, ADeploymentThatIsGoneTouchesWhatItWas) {
   Json left;
   left["metadata"] = deployment()["metadata"];  // all that a watcher keeps of it

@@ -1,5 +1,6 @@
 #include "controller/door_check.h"
 
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -32,9 +33,11 @@ class DoorCheckTest : public testing::Test {
   test::SimClock clock{loop};
   Scope scope{loop.get_executor()};
   Result<> dialled;  // what comes of it
+  std::function<void()> meanwhile;
   std::vector<std::uint16_t> tried;
   DoorCheck doors{clock, [this](tcp::endpoint where, TimePoint) {
                     tried.push_back(where.port());
+                    if (meanwhile) meanwhile();
                     return answer(dialled);
                   }};
 };
@@ -51,6 +54,14 @@ TEST_F(DoorCheckTest, AnOpenPortIsTriedOnce) {
   doors.keep({"10.0.0.3"});
   EXPECT_TRUE(open("10.0.0.2", 20001));
   EXPECT_EQ(tried.size(), 4U) << "another one may have its address now";
+}
+
+TEST_F(DoorCheckTest, APortThatIsGivenUpWhileItIsTriedIsTriedAgain) {
+  meanwhile = [this] { doors.forget(20001); };
+  EXPECT_TRUE(open("10.0.0.2", 20001));
+  meanwhile = nullptr;
+  EXPECT_TRUE(open("10.0.0.2", 20001));
+  EXPECT_EQ(tried.size(), 2U);
 }
 
 TEST_F(DoorCheckTest, AClosedPortIsTriedEveryTime) {
