@@ -127,6 +127,22 @@ void add_labels(json& pod, const PodOwner& owner) {
   labels[kRevisionLabel] = owner.revision;
 }
 
+/// A template's labels win over the name of its Deployment when a pod is made: with another's its
+/// pods would take that one's requests, and speak for it.
+void check_owner(const json& pod, const PodOwner& owner, const std::string& where, Report& report) {
+  const std::string path = join(join(where, "metadata"), "labels");
+  const json& labels = member(member(pod, "metadata"), "labels");
+  const auto check = [&](const char* label, const std::string& expected) {
+    const std::string found = text(labels, label);
+    if (found.empty() || found == expected) return;
+    report.wrong(
+        join(path, label), in_quotes(found),
+        in_quotes(expected) + ", or none: with another's its pods would take that one's requests");
+  };
+  check(kServiceLabel, owner.service);
+  check(kRevisionLabel, owner.revision);
+}
+
 /// The list at `key`, which is made if it is not there.
 json& list_at(json& object, const char* key) {
   json& list = object[key];
@@ -177,8 +193,12 @@ PodOwner owner_of_deployment(const json& deployment) {
 
 Checked<json> inject(const json& pod, const PodOwner& owner, const InjectSettings& settings,
                      const std::string& where) {
-  if (has_sidecar(pod)) return Checked<json>(boost::system::in_place_value, pod);
   Report report;
+  check_owner(pod, owner, where, report);
+  if (has_sidecar(pod)) {
+    if (report.problems().empty()) return Checked<json>(boost::system::in_place_value, pod);
+    return Checked<json>(boost::system::in_place_error, report.problems());
+  }
   const DeploymentView view = view_pod(pod, owner, where, report);
   const std::string path = join(where, "spec");
   const json& spec = member(pod, "spec");

@@ -52,8 +52,9 @@ struct PodOwner {
 /// - the app gets PORT, PORT_1 to PORT_3, POD_IP, POD_NAME and K_*, before variables of its own;
 /// - labels of service and revision, and a token for the autoscaler.
 ///
-/// Every reason against it at once, as `spec.hostNetwork: got true, expected ...`; paths begin with
-/// `where`, which is "" or as "spec.template".
+/// A template with the labels of another owner is refused. Every reason against it at once, as
+/// `spec.hostNetwork: got true, expected ...`; paths begin with `where`, which is "" or as
+/// "spec.template".
 [[nodiscard]] Checked<nlohmann::json> inject(const nlohmann::json& pod, const PodOwner& owner,
                                              const InjectSettings& settings,
                                              const std::string& where = "");

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "config/revision.h"
 #include "config/yaml_documents.h"
 #include "tests/config/manifest_text.h"
 
@@ -66,6 +67,26 @@ TEST(CheckDeployment, EveryProblemIsToldAtOnce) {
   expect_problem(bad, "spec.template.metadata.annotations[autoscaling.knative.dev/max-scale]");
   expect_problem(bad, "spec.template.metadata.annotations[pilotlight.dev/unheard-of]");
   expect_problem(bad, "spec.template.spec.hostNetwork: got true");
+}
+
+TEST(CheckDeployment, ATemplateThatClaimsAnothersRevisionIsRefused) {
+  json bad = good();
+  json& labels = bad["spec"]["template"]["metadata"]["labels"];
+  labels[kRevisionLabel] = labels[kServiceLabel] = "iris";
+  EXPECT_EQ(problems_of(bad), Problems());
+  labels[kRevisionLabel] = labels[kServiceLabel] = "rose";
+  EXPECT_EQ(problems_of(bad).size(), 2U);
+  expect_problem(bad,
+                 "spec.template.metadata.labels[serving.knative.dev/revision]: got \"rose\", "
+                 "expected \"iris\", or none");
+  expect_problem(bad,
+                 "spec.template.metadata.labels[serving.knative.dev/service]: got \"rose\", "
+                 "expected \"iris\", or none");
+  json& pod = bad["spec"]["template"]["spec"];
+  pod["initContainers"] = json::array({{{"name", kSidecarName}, {"restartPolicy", "Always"}}});
+  EXPECT_EQ(problems_of(bad).size(), 2U) << "with the sidecar in it already";
+  bad["metadata"]["labels"][kRevisionLabel] = bad["metadata"]["labels"][kServiceLabel] = "rose";
+  EXPECT_EQ(problems_of(bad), Problems()) << "generators write the same on both";
 }
 
 TEST(CheckDeployment, PortsOfTheSidecarAreRefusedWithTheirUse) {
