@@ -1,8 +1,25 @@
 #include "controller/service_view.h"
 
+#include <algorithm>
 #include <map>
+#include <string_view>
 
 namespace pilotlight::controller {
+namespace {
+
+/// Pods are named `<deployment>-<hash>-<random>`, of which the API server keeps 58 characters
+/// before the random ones. Neither of the two has a dash, so that `iris-canary` is not taken for
+/// `iris`.
+bool is_pod_of(const Json& deployment, std::string_view pod) {
+  constexpr std::size_t kMostKept = 58;
+  const std::string whole = std::string(kube::name_of(deployment)) + "-";
+  const std::string_view begin = std::string_view(whole).substr(0, kMostKept);
+  if (!pod.starts_with(begin)) return false;
+  pod.remove_prefix(begin.size());
+  return std::count(pod.begin(), pod.end(), '-') <= 1;
+}
+
+}  // namespace
 
 std::uint16_t free_port(const Json& service, const std::function<bool(std::uint16_t)>& used) {
   constexpr std::uint32_t kCount = config::kLastServicePort - config::kFirstServicePort + 1;
@@ -38,6 +55,17 @@ std::vector<Place> places_in(const std::vector<Json>& slices) {
   std::vector<Place> out;
   for (auto& [ip, place] : by_ip) out.push_back(std::move(place));
   return out;
+}
+
+bool leads_to_others(const std::vector<Json>& slices, const Json& deployment) {
+  for (const Json& slice : slices) {
+    if (kube::label_of(slice, kManagedBy) != kEndpointSliceController) continue;
+    for (const Json& endpoint : kube::array(slice, {"endpoints"})) {
+      if (kube::text(endpoint, {"targetRef", "kind"}) != "Pod") continue;
+      if (!is_pod_of(deployment, kube::text(endpoint, {"targetRef", "name"}))) return true;
+    }
+  }
+  return false;
 }
 
 }  // namespace pilotlight::controller

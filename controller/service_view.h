@@ -18,6 +18,11 @@ using config::kTaken;
 using config::original_selector;
 using config::port_of;
 
+/// Who has made an EndpointSlice (label), and what that says of one that Kubernetes made of a
+/// selector.
+inline constexpr const char* kManagedBy = "endpointslice.kubernetes.io/managed-by";
+inline constexpr const char* kEndpointSliceController = "endpointslice-controller.k8s.io";
+
 /// A port for a new Service, out of those not `used`: usually the same one for the same name. 0
 /// when all are used.
 [[nodiscard]] std::uint16_t free_port(const Json& service,
@@ -35,5 +40,9 @@ struct Place {
 
 /// The places in EndpointSlices, by address.
 [[nodiscard]] std::vector<Place> places_in(const std::vector<Json>& slices);
+
+/// Whether what Kubernetes has made of a selector leads to a pod that is not of the Deployment, by
+/// the names of the pods: of a Deployment without our label nothing else is known.
+[[nodiscard]] bool leads_to_others(const std::vector<Json>& slices, const Json& deployment);
 
 }  // namespace pilotlight::controller

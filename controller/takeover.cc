@@ -15,7 +15,6 @@ namespace {
 using Verb = Step::Verb;
 
 constexpr const char* kServiceName = "kubernetes.io/service-name";
-constexpr const char* kManagedBy = "endpointslice.kubernetes.io/managed-by";
 constexpr const char* kOurs = "pilotlight.dev";
 constexpr const char* kIPv6 = "-ipv6";
 constexpr std::size_t kMostEndpoints = 1000;  // what the API server accepts in one slice
@@ -25,8 +24,7 @@ bool is_ours(const Json& slice) { return kube::label_of(slice, kManagedBy) == kO
 /// A slice that Kubernetes made of the selector, or of an Endpoints object.
 bool is_kubernetes(const Json& slice) {
   const std::string_view by = kube::label_of(slice, kManagedBy);
-  return by == "endpointslice-controller.k8s.io" ||
-         by == "endpointslicemirroring-controller.k8s.io";
+  return by == kEndpointSliceController || by == "endpointslicemirroring-controller.k8s.io";
 }
 
 Json copy_without(Json object, const char* list, std::initializer_list<const char*> keys) {
@@ -100,6 +98,11 @@ class Planner {
     }
     if (kube::text(service_, {"spec", "internalTrafficPolicy"}) == "Local") {
       return "internalTrafficPolicy: got Local, expected Cluster: activators are not on every node";
+    }
+    // Once it is taken there is no such slice for long, nor a way back.
+    if (state_ != kTaken && leads_to_others(facts_.slices, *facts_.deployment)) {
+      return "it selects pods too that are not of Deployment " +
+             std::string(kube::name_of(*facts_.deployment)) + ": they would get nothing any more";
     }
     if (ports.app.empty()) return "none of its ports leads to the app";
     if (port_of(service_) == 0 && facts_.free_port == 0) return "the activators' ports are used up";

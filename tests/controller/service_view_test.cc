@@ -59,5 +59,45 @@ TEST(PlacesIn, SlicesAreMergedByAddress) {
   EXPECT_EQ(places[1].target["name"], "p");
 }
 
+/// Of the Service in front of the Deployment `name`: a pod of its own, and this one.
+std::vector<Json> slices_with(const std::string& own, const std::string& pod,
+                              const char* made_by = kEndpointSliceController) {
+  Json slice = {{"metadata", {{"labels", {{kManagedBy, made_by}}}}}};
+  for (const std::string& name : {own, pod}) {
+    slice["endpoints"].push_back({{"targetRef", {{"kind", "Pod"}, {"name", name}}}});
+  }
+  return {slice};
+}
+
+TEST(LeadsToOthers, ByTheNamesOfPods) {
+  const Json iris = {{"metadata", {{"name", "iris"}}}};
+  const std::string own = "iris-6d5f7c9b8-abcde";
+  EXPECT_FALSE(leads_to_others({}, iris));
+  EXPECT_FALSE(leads_to_others(slices_with(own, "iris-5f4c-x7x7x"), iris)) << "a rolling update";
+  for (const char* other :
+       {"rose-5f4c-x7x7x", "iris-canary-5f4c-x7x7x", "iris", "irises-5f4c-x7"}) {
+    EXPECT_TRUE(leads_to_others(slices_with(own, other), iris)) << other;
+    const auto mirrored = slices_with(own, other, "endpointslicemirroring-controller.k8s.io");
+    EXPECT_FALSE(leads_to_others(mirrored, iris)) << other;
+    EXPECT_FALSE(leads_to_others(slices_with(own, other, "pilotlight.dev"), iris)) << other;
+  }
+}
+
+TEST(LeadsToOthers, OfALongNameTheApiServerKeepsTheBeginning) {
+  const std::string name = std::string(57, 'i') + "-deployment";
+  const Json deployment = {{"metadata", {{"name", name}}}};
+  const std::string pod = name.substr(0, 58) + "abcde";
+  EXPECT_FALSE(leads_to_others(slices_with(pod, pod), deployment));
+}
+
+TEST(LeadsToOthers, WhatIsNoPodSaysNothing) {
+  const Json iris = {{"metadata", {{"name", "iris"}}}};
+  const Json slice = Json::parse(
+      R"({"metadata":{"labels":{"endpointslice.kubernetes.io/managed-by":
+           "endpointslice-controller.k8s.io"}},
+          "endpoints":[{"addresses":["10.0.0.1"]},{"targetRef":{"kind":"Node","name":"n"}},3]})");
+  EXPECT_FALSE(leads_to_others({slice, Json()}, iris));
+}
+
 }  // namespace
 }  // namespace pilotlight::controller

@@ -60,6 +60,15 @@ class World {
             "addressType":"IPv4","ports":[],"endpoints":[]})"));
   }
 
+  /// What Kubernetes makes of the selector leads to this pod.
+  void select(const char* pod) {
+    const auto made = std::find_if(facts.slices.begin(), facts.slices.end(), [](const Json& each) {
+      return kube::name_of(each) == "flower-x1";
+    });
+    ASSERT_NE(made, facts.slices.end());
+    (*made)["endpoints"] = Json::array({{{"targetRef", {{"kind", "Pod"}, {"name", pod}}}}});
+  }
+
   void apply(const Step& step) {
     const bool update = step.verb == Verb::update;
     if (step.resource == kube::kServices) {
@@ -273,6 +282,28 @@ TEST(Takeover, WhatCannotBeTakenOverIsLeftAloneAndGivenBack) {
   full.facts.free_port = 0;
   full.settle();
   EXPECT_NE(full.left_alone.find("used up"), std::string::npos);
+}
+
+TEST(Takeover, AServiceThatSelectsPodsOfOthersIsLeftAloneUntilTheyAreGone) {
+  World world;
+  world.facts.activators.clear();
+  world.settle();
+  EXPECT_EQ(kube::label_of(world.facts.service, kManagedLabel), kPreparing);
+  world.select("rose-5f4c-x7x7x");
+  world.facts.activators = {place("10.0.0.2")};
+  world.settle();
+  EXPECT_EQ(world.facts.service, service());
+  EXPECT_NE(world.left_alone.find("not of Deployment iris"), std::string::npos);
+  world.select("iris-6d5f7c9b8-abcde");
+  world.settle();
+  EXPECT_EQ(world.addresses(), Addresses{"10.0.0.2"});
+  EXPECT_EQ(world.left_alone, "");
+  world.facts.service["spec"]["selector"] = {{"app", "iris"}};
+  world.kubernetes();
+  world.select("rose-5f4c-x7x7x");
+  world.settle();
+  EXPECT_EQ(world.left_alone, "") << "it has led past them for long";
+  EXPECT_EQ(world.slice("flower-x1"), nullptr);
 }
 
 TEST(Takeover, AServiceWithThePrivateNameThatIsNotOursIsLeftAlone) {
