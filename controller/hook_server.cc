@@ -6,7 +6,6 @@
 namespace pilotlight::controller {
 namespace {
 
-constexpr std::size_t kMostConnections = 64;
 constexpr std::size_t kMostBytes = 8 * 1024 * 1024;
 constexpr std::chrono::seconds kRequestTime{10};  // what the API server waits at the most, too
 constexpr std::chrono::minutes kIdleTime{5};
@@ -64,7 +63,7 @@ void HookServer::stop() noexcept {
 }
 
 void HookServer::accept(TcpStream stream) {
-  if (connections_.size() >= kMostConnections) {
+  if (connections_.size() >= kMostConnections && !waiting_.stop_oldest()) {
     log_warn("webhook connection refused: too many", {{"limit", kMostConnections}});
     return;
   }
@@ -74,8 +73,12 @@ void HookServer::accept(TcpStream stream) {
 Task<> HookServer::serve(Transport stream) {
   http::ServerConnection connection(parts_, std::move(stream));
   const http::ConnectionSet::Member member(connections_, connection);
+  Duration patience = kRequestTime;  // whoever connects has something to ask
   while (!connection.last()) {
-    const Result<> read = co_await connection.read_head(parts_.clock.now() + kIdleTime);
+    std::optional<http::ConnectionSet::Member> waits(std::in_place, waiting_, connection);
+    const Result<> read = co_await connection.read_head(parts_.clock.now() + patience);
+    waits.reset();
+    patience = kIdleTime;
     if (!read) {
       const bool speak =
           read.error() == FlowError::bad_message || read.error() == FlowError::head_too_large;

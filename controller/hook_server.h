@@ -16,13 +16,18 @@ namespace pilotlight::controller {
 
 /// The HTTPS port that the API server asks its webhooks at: JSON is posted, JSON is answered.
 ///
-/// Until a certificate is shown it accepts nothing. At most 64 connections at once; a request has
-/// 10 s and 8 MiB, which no admission review comes near. One shard.
+/// Until a certificate is shown it accepts nothing. A request has 10 s and 8 MiB, which no
+/// admission review comes near, and the first one of a connection must begin within 10 s. Anybody
+/// may connect, so that those who do and then say nothing must not keep out the API server: at the
+/// limit whoever has waited longest for a request, or is behind in sending its head, ends for the
+/// newcomer. One shard.
 class HookServer {
  public:
   /// The answer to what was posted to `path`; none: there is no such hook.
   using Answer =
       std::function<std::optional<kube::Json>(std::string_view path, const kube::Json& posted)>;
+
+  static constexpr std::size_t kMostConnections = 256;  ///< At once.
 
   HookServer(http::ShardParts& parts, Answer answer);
 
@@ -56,6 +61,7 @@ class HookServer {
   Answer answer_;
   Listener listener_;
   http::ConnectionSet connections_;
+  http::ConnectionSet waiting_;  // of these, for a request
   std::shared_ptr<const TlsContext> context_;
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <list>
 
 #include "common/http/server_connection.h"
@@ -37,6 +38,17 @@ class ConnectionSet {
   void stop() noexcept {
     close();
     for (ServerConnection* connection : connections_) connection->stop();
+  }
+
+  /// Ends the one that has been here longest, of those that do not end already. @return whether
+  /// there was one.
+  bool stop_oldest() noexcept {
+    for (ServerConnection* connection : connections_) {
+      if (connection->interruption().raised()) continue;
+      connection->stop();
+      return true;
+    }
+    return false;
   }
 
   [[nodiscard]] bool closing() const noexcept { return closing_; }

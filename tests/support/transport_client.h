@@ -26,6 +26,8 @@ class TransportClient {
   [[nodiscard]] bool got(std::string_view text) const {
     return received_.find(text) != std::string::npos;
   }
+  /// The handshake, if there is one, has been made.
+  [[nodiscard]] bool secured() const noexcept { return secured_; }
   [[nodiscard]] bool ended() const noexcept { return ended_; }
   /// It ended as somebody ends who has sent everything.
   [[nodiscard]] bool ended_politely() const noexcept { return ended_ && polite_; }
