@@ -158,6 +158,7 @@ Task<Result<>> Reconciler::keep_service(Key service) {
   Plan plan = plan_service(*facts);
   note_left_alone(service, plan.left_alone);
   for (Step& step : plan.steps) {
+    if (!leading_) co_return Result<>();  // whoever leads now plans anew
     const Result<> done = co_await carry_out(std::move(step));
     if (!done) co_return done;
   }
@@ -179,7 +180,8 @@ Task<Result<>> Reconciler::carry_out(Step step) {
       written = co_await parts_.client.update(step.resource, space, step.object, deadline);
       break;
     case Step::Verb::remove:
-      written = co_await parts_.client.remove(step.resource, space, name, deadline);
+      written = co_await parts_.client.remove(step.resource, space, name,
+                                              kube::delete_options(step.object), deadline);
       if (!written && written.error() == FlowError::not_found) written = Json();
       break;
   }

@@ -44,8 +44,8 @@ struct ServiceFacts {
   std::uint16_t free_port = 0;  ///< For a Service that has none yet; 0: there is none left.
 };
 
-/// One write. Updates carry the resourceVersion that they are based on; what is to be removed may
-/// be gone already.
+/// One write. Updates carry the resourceVersion that they are based on, removals that of what was
+/// seen; what is to be removed may be gone already.
 struct Step {
   enum class Verb : std::uint8_t { create, update, remove };
   Verb verb = Verb::create;

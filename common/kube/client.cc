@@ -48,11 +48,15 @@ control::Ask make_ask(std::string method, std::string target) {
   return what;
 }
 
+void add_body(control::Ask& what, std::string_view type, const Json& body) {
+  what.headers["Content-Type"] = std::string(type);
+  what.body = to_text(body);
+}
+
 control::Ask make_ask(std::string method, std::string target, std::string_view type,
                       const Json& body) {
   control::Ask what = make_ask(std::move(method), std::move(target));
-  what.headers["Content-Type"] = std::string(type);
-  what.body = to_text(body);
+  add_body(what, type, body);
   return what;
 }
 
@@ -214,8 +218,10 @@ Task<Result<Json>> Client::patch_part(Resource resource, std::string space, std:
 }
 
 Task<Result<Json>> Client::remove(Resource resource, std::string space, std::string name,
-                                  TimePoint deadline) {
-  co_return co_await call(make_ask("DELETE", path_of(resource, space, name)), deadline);
+                                  Json options, TimePoint deadline) {
+  control::Ask what = make_ask("DELETE", path_of(resource, space, name));
+  if (!options.is_null()) add_body(what, "application/json", options);
+  co_return co_await call(std::move(what), deadline);
 }
 
 Task<Result<Json>> Client::get_scale(std::string space, std::string deployment,

@@ -89,8 +89,9 @@ class Client {
   [[nodiscard]] Task<Result<Json>> patch_part(Resource resource, std::string space,
                                               std::string name, std::string_view part,
                                               PatchKind kind, Json patch, TimePoint deadline);
+  /// `options`: of delete_options(), or null for whichever object has that name.
   [[nodiscard]] Task<Result<Json>> remove(Resource resource, std::string space, std::string name,
-                                          TimePoint deadline);
+                                          Json options, TimePoint deadline);
 
   /// The Scale object of a Deployment: {"spec": {"replicas"}, "status": {"replicas"}}.
   [[nodiscard]] Task<Result<Json>> get_scale(std::string space, std::string deployment,

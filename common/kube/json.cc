@@ -98,6 +98,16 @@ std::string_view annotation_of(const Json& object, std::string_view key) noexcep
   return text(object, {"metadata", "annotations", key});
 }
 
+Json delete_options(const Json& seen) {
+  Json only;
+  for (const char* key : {"uid", "resourceVersion"}) {
+    const std::string_view known = text(seen, {"metadata", key});
+    if (!known.empty()) only[key] = std::string(known);
+  }
+  if (only.is_null()) return only;
+  return {{"apiVersion", "v1"}, {"kind", "DeleteOptions"}, {"preconditions", std::move(only)}};
+}
+
 std::int32_t deletion_cost_of(const Json& pod) noexcept {
   const std::string_view text = annotation_of(pod, kDeletionCost);
   const char* const end = text.data() + text.size();

@@ -47,6 +47,9 @@ using Path = std::initializer_list<std::string_view>;
 inline constexpr std::string_view kDeletionCost = "controller.kubernetes.io/pod-deletion-cost";
 /// What it says; 0 without one, and for one that is no number.
 [[nodiscard]] std::int32_t deletion_cost_of(const Json& pod) noexcept;
+/// DeleteOptions that remove this object, and nothing else that has its name: one of the same uid
+/// and resourceVersion, as far as they are known. Null: nothing is.
+[[nodiscard]] Json delete_options(const Json& seen);
 /// metadata.annotations[key], or "".
 [[nodiscard]] std::string_view annotation_of(const Json& object, std::string_view key) noexcept;
 

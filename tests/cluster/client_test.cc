@@ -58,7 +58,7 @@ class RealApiTest : public pilotlight::test::LoopTest {
   }
   void TearDown() override {
     for (const auto& watcher : watchers_) watcher->close();
-    if (client_) static_cast<void>(run(client_->remove(kNamespaces, "", space_, soon())));
+    if (client_) static_cast<void>(run(client_->remove(kNamespaces, "", space_, Json(), soon())));
     run_until([this] { return scope_.size() == 0; });
   }
   using LoopTest::run_until;

@@ -86,6 +86,23 @@ TEST_F(ClientTest, ApplyNamesItsManagerAndPartsHaveTheirPath) {
   EXPECT_EQ(first_line(1), "PATCH /api/v1/namespaces/a/pods/b/status HTTP/1.1");
 }
 
+TEST_F(ClientTest, ARemovalNamesTheObjectThatItMeans) {
+  serve([this](const std::string&) {
+    return ScriptedServer::answer(requests_.size() == 1 ? 409 : 200, "{}");
+  });
+  const Json seen = Json::parse(R"({"metadata":{"name":"b","uid":"u-1","resourceVersion":"7"}})");
+  EXPECT_EQ(run(client_->remove(kServices, "a", "b", delete_options(seen), soon())).error(),
+            make_error_code(FlowError::conflict));
+  EXPECT_EQ(first_line(0), "DELETE /api/v1/namespaces/a/services/b HTTP/1.1");
+  EXPECT_NE(requests_[0].find("Content-Type: application/json"), std::string::npos);
+  const auto body = parse_json(requests_[0].substr(requests_[0].find("\r\n\r\n") + 4));
+  ASSERT_TRUE(body);
+  EXPECT_EQ(*body, Json::parse(R"({"apiVersion":"v1","kind":"DeleteOptions",
+                                   "preconditions":{"uid":"u-1","resourceVersion":"7"}})"));
+  ASSERT_TRUE(run(client_->remove(kServices, "a", "b", delete_options(Json()), soon())));
+  EXPECT_TRUE(requests_[1].ends_with("\r\n\r\n")) << "whichever there is: " << requests_[1];
+}
+
 constexpr std::string_view kApplied = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// Notes names as they are told.
