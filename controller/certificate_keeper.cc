@@ -150,7 +150,10 @@ Task<Result<>> CertificateKeeper::keep_all() {
 
 Task<Result<>> CertificateKeeper::keep_secret() {
   const auto found = read_credentials(secret_.object);
-  const auto wanted = renew_credentials(found, names_.hosts, today_());
+  // Whoever has removed the Secret, or emptied it: what we show is what everybody trusts.
+  const bool lost = !found && !shown_.bundle.empty();
+  const auto last = lost ? std::optional<Credentials>(shown_) : found;
+  const auto wanted = renew_credentials(last, names_.hosts, today_());
   if (!wanted) {
     log_error("no certificate", {{"error", wanted.error()}});
     co_return make_error_code(FlowError::protocol);

@@ -26,8 +26,9 @@ namespace pilotlight::controller {
 /// API server in the webhook configurations, our other programs in a ConfigMap.
 ///
 /// Follows all of these objects by watching them, so that it repairs what somebody changes, and
-/// another replica's new certificate is shown here as well. Looks at the ages once an hour. Of
-/// several replicas that write at the same time one wins, the others take what it wrote. One shard.
+/// another replica's new certificate is shown here as well. A Secret that is removed or emptied is
+/// written back as long as what it held lasts. Looks at the ages once an hour. Of several replicas
+/// that write at the same time one wins, the others take what it wrote. One shard.
 class CertificateKeeper {
  public:
   /// A certificate that another program shows, in a Secret without the authority's key.
