@@ -89,7 +89,7 @@ class DefaultsReader {
     if (text == nullptr) return std::nullopt;
     const auto value = parse_integer(*text);
     if (value && *value >= 0 && *value <= kMostReplicas) return static_cast<std::uint32_t>(*value);
-    wrong(key, "an integer of at least 0");
+    wrong(key, fmt::format("an integer in [0, {}]", kMostReplicas));
     return std::nullopt;
   }
 
@@ -105,22 +105,25 @@ class DefaultsReader {
         "a number that is at least 0.01 after container-concurrency-target-percentage");
     number(
         "requests-per-second-target-default", out_.rps_target,
-        [](double v) { return v >= kLeastTarget && v <= kLarge; }, "a number of at least 0.01");
+        [](double v) { return v >= kLeastTarget && v <= kLarge; },
+        "a number in [0.01, 1000000000]");
     number(
         "target-burst-capacity", out_.target_burst_capacity,
         [](double v) { return v == -1 || (v >= 0 && v <= kLarge); },
-        "-1 or a number of at least 0");
+        "-1 or a number in [0, 1000000000]");
     number(
         "panic-window-percentage", out_.panic_window_percentage,
         [](double v) { return v >= 1 && v <= 100; }, "a number in [1, 100]");
     number(
         "panic-threshold-percentage", out_.panic_threshold_percentage,
-        [](double v) { return v > 0 && v <= kLarge; }, "a number above 0");
-    number("max-scale-up-rate", out_.max_scale_up_rate, above_one, "a number above 1");
-    number("max-scale-down-rate", out_.max_scale_down_rate, above_one, "a number above 1");
+        [](double v) { return v > 0 && v <= kLarge; }, "a number above 0, at most 1000000000");
+    number("max-scale-up-rate", out_.max_scale_up_rate, above_one,
+           "a number above 1, at most 1000000000");
+    number("max-scale-down-rate", out_.max_scale_down_rate, above_one,
+           "a number above 1, at most 1000000000");
     number(
         "activator-capacity", out_.activator_capacity,
-        [](double v) { return v >= 1 && v <= kLarge; }, "a number of at least 1");
+        [](double v) { return v >= 1 && v <= kLarge; }, "a number in [1, 1000000000]");
   }
 
   void times() {
@@ -193,13 +196,26 @@ Checked<AutoscalerDefaults> load_folder(const std::string& folder) {
   std::error_code ec;
   for (const auto& entry : std::filesystem::directory_iterator(folder, ec)) {
     const std::string key = entry.path().filename().string();
-    if (key.starts_with(".")) continue;
+    std::error_code unknown;  // shows when it is read
+    if (key.starts_with(".") || entry.is_directory(unknown)) continue;
     auto text = file_text(entry.path());
     if (!text) return Problems{folder + ": " + key + ": got a file that cannot be read"};
     keys[key] = std::move(*text);
   }
   if (ec) return Problems{folder + ": got a folder that cannot be read: " + ec.message()};
   return read_autoscaler_defaults(keys, folder);
+}
+
+bool is_config_map(const nlohmann::json& document) {
+  return document.is_object() &&
+         (document.contains("data") || document.value("kind", nlohmann::json()) == "ConfigMap");
+}
+
+/// None is the same as an empty one.
+const nlohmann::json& data_of(const nlohmann::json& config_map) {
+  static const nlohmann::json kNone = nlohmann::json::object();
+  const auto data = config_map.find("data");
+  return data == config_map.end() || data->is_null() ? kNone : *data;
 }
 
 }  // namespace
@@ -225,12 +241,12 @@ Checked<AutoscalerDefaults> load_autoscaler_defaults(const std::string& file) {
     return Problems{fmt::format("{}: got {} documents, expected one", file, documents->size())};
   }
   const Document& document = documents->front();
-  const bool config_map = document.value.is_object() && document.value.contains("data");
+  const bool config_map = is_config_map(document.value);
   const std::string path = config_map ? "data" : "";
   Report report([&](const std::string& key) {
     return document.at(config_map && key != path ? join(path, key) : key);
   });
-  const nlohmann::json& data = config_map ? document.value["data"] : document.value;
+  const nlohmann::json& data = config_map ? data_of(document.value) : document.value;
   const StringMap keys = keys_of(data, path, report);
   const AutoscalerDefaults out = DefaultsReader(keys, report).read();
   if (!report.problems().empty()) return report.problems();

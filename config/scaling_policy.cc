@@ -128,7 +128,7 @@ class PolicyReader {
     if (value && *value >= least && *value <= kMostReplicas) {
       return static_cast<std::uint32_t>(*value);
     }
-    wrong(*found, fmt::format("an integer of at least {}", least));
+    wrong(*found, fmt::format("an integer in [{}, {}]", least, kMostReplicas));
     return std::nullopt;
   }
 
@@ -164,14 +164,14 @@ class PolicyReader {
 
   void rates() {
     constexpr double kMost = 1e9;
-    policy_.target = number(kTarget, kLeastTarget, kMost, "a number of at least 0.01");
+    policy_.target = number(kTarget, kLeastTarget, kMost, "a number in [0.01, 1000000000]");
     policy_.utilization_percent = number(kUtilization, 1, 100, "a number in [1, 100]");
     if (const auto found = find(kBurst)) {
       const auto value = parse_number(found->value);
       if (value && (*value == -1 || (*value >= 0 && *value <= kMost))) {
         policy_.target_burst_capacity = *value;
       } else {
-        wrong(*found, "-1 or a number of at least 0");
+        wrong(*found, "-1 or a number in [0, 1000000000]");
       }
     }
     policy_.panic_window_percentage = number(kPanicWindow, 1, 100, "a number in [1, 100]")

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -15,15 +13,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/file_text.h"
+
 namespace pilotlight::local {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string read_text(const fs::path& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
 
 Reason failure(const char* what, const fs::path& path) {
   return Reason::because(
@@ -56,7 +51,7 @@ OrReason<StateDir> StateDir::take(const fs::path& path) {
   if (fd < 0) return failure("open", lock);
   if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
     close(fd);
-    const std::string pid = read_text(lock);
+    const std::string pid = file_text(lock).value_or("");
     return Reason::because(fmt::format(
         "state dir {} is in use by another pilotlight up{}: end it with "
         "`pilotlight down --state-dir {}` or choose another --state-dir",
@@ -80,7 +75,7 @@ StateDir::StateDir(StateDir&& other) noexcept
     : path_(std::move(other.path_)), lock_fd_(std::exchange(other.lock_fd_, -1)) {}
 
 OrReason<std::string> StateDir::token(std::uint64_t seed_1, std::uint64_t seed_2) {
-  std::string known = read_text(token_file());
+  std::string known = file_text(token_file()).value_or("");
   while (!known.empty() && (known.back() == '\n' || known.back() == ' ')) known.pop_back();
   if (known.size() >= 16) return known;
   std::string fresh = fmt::format("{:016x}{:016x}", seed_1, seed_2);
@@ -122,7 +117,7 @@ void StateDir::remove_up() {
 
 std::optional<kube::Json> find_up(const fs::path& state_dir) {
   if (!is_locked(state_dir)) return std::nullopt;
-  return kube::parse_json(read_text(state_dir / "up.json"));
+  return kube::parse_json(file_text(state_dir / "up.json").value_or(""));
 }
 
 bool is_locked(const fs::path& state_dir) {

@@ -94,8 +94,9 @@ TEST(AutoscalerDefaults, TheirLimitsBindAnnotations) {
       0, "", defaults);
   ASSERT_FALSE(refused);
   ASSERT_EQ(refused.error().size(), 2U);
-  EXPECT_EQ(refused.error()[0],
-            "autoscaling.knative.dev/initial-scale: got \"0\", expected an integer of at least 1");
+  EXPECT_EQ(
+      refused.error()[0],
+      "autoscaling.knative.dev/initial-scale: got \"0\", expected an integer in [1, 1000000]");
   EXPECT_EQ(refused.error()[1],
             "autoscaling.knative.dev/max-scale: got \"0\", expected an integer in [1, 5], the "
             "max-scale-limit");
@@ -103,7 +104,7 @@ TEST(AutoscalerDefaults, TheirLimitsBindAnnotations) {
 
 TEST(AutoscalerDefaults, EachBoundHasItsMessage) {
   EXPECT_EQ(problem({{"max-scale-up-rate", "1"}}),
-            "x.yaml: max-scale-up-rate: got \"1\", expected a number above 1");
+            "x.yaml: max-scale-up-rate: got \"1\", expected a number above 1, at most 1000000000");
   EXPECT_EQ(problem({{"stable-window", "5s"}}),
             "x.yaml: stable-window: got \"5s\", expected a duration of whole seconds in [6s, 1h]");
   EXPECT_EQ(problem({{"scale-to-zero-grace-period", "0s"}}),
@@ -112,7 +113,7 @@ TEST(AutoscalerDefaults, EachBoundHasItsMessage) {
             "x.yaml: container-concurrency-target-percentage: got \"0\", expected a percentage, or "
             "a ratio of at most 1");
   EXPECT_EQ(problem({{"activator-capacity", "0.5"}}),
-            "x.yaml: activator-capacity: got \"0.5\", expected a number of at least 1");
+            "x.yaml: activator-capacity: got \"0.5\", expected a number in [1, 1000000000]");
   EXPECT_EQ(problem({{"min-scale", "3"}, {"max-scale", "2"}}),
             "x.yaml: min-scale: got \"3\", expected at most max-scale, which is 2");
   EXPECT_EQ(problem({{"max-scale-limit", "2"}}),
@@ -132,6 +133,11 @@ TEST(AutoscalerDefaults, AFileIsAConfigMapOrItsKeys) {
   const auto keys =
       load("stable-window: 90s\nmax-scale-down-rate: 3\nenable-scale-to-zero: false\n");
   ASSERT_TRUE(keys) << keys.error().front();
+  for (const char* data : {"", "data:\n", "data: {}\n"}) {
+    const auto empty = load(std::string("apiVersion: v1\nkind: ConfigMap\n") + data);
+    ASSERT_TRUE(empty) << empty.error().front();
+    EXPECT_EQ(*empty, AutoscalerDefaults());
+  }
   EXPECT_EQ(keys->max_scale_down_rate, 3);
   EXPECT_FALSE(keys->scale_to_zero);
 }
@@ -179,6 +185,7 @@ TEST(ScalingPolicyOurs, TheirProblemsNameTheAnnotation) {
 TEST(AutoscalerDefaults, AMountedConfigMapIsAFolder) {
   const std::filesystem::path folder = ::testing::TempDir() + "config-autoscaler";
   std::filesystem::create_directories(folder / "..data");
+  std::filesystem::create_directories(folder / "lost+found");
   const auto write = [&folder](const char* key, const char* value) {
     std::ofstream(folder / key) << value;
   };

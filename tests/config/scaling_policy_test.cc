@@ -133,11 +133,11 @@ TEST(ScalingPolicy, EachBoundHasItsMessage) {
   EXPECT_EQ(problem({{"class", "hpa.autoscaling.knative.dev"}}),
             k + "class: got \"hpa.autoscaling.knative.dev\", expected kpa.autoscaling.knative.dev");
   EXPECT_EQ(problem({{"target", "0.009"}}),
-            k + "target: got \"0.009\", expected a number of at least 0.01");
+            k + "target: got \"0.009\", expected a number in [0.01, 1000000000]");
   EXPECT_EQ(problem({{"target-utilization-percentage", "101"}}),
             k + "target-utilization-percentage: got \"101\", expected a number in [1, 100]");
   EXPECT_EQ(problem({{"target-burst-capacity", "-0.5"}}),
-            k + "target-burst-capacity: got \"-0.5\", expected -1 or a number of at least 0");
+            k + "target-burst-capacity: got \"-0.5\", expected -1 or a number in [0, 1000000000]");
   EXPECT_EQ(problem({{"window", "5s"}}),
             k + "window: got \"5s\", expected a duration of whole seconds in [6s, 1h]");
   EXPECT_EQ(problem({{"window", "6500ms"}}),
@@ -157,11 +157,11 @@ TEST(ScalingPolicy, EachBoundHasItsMessage) {
             k + "metric-aggregation-algorithm: got \"mean\", expected linear or "
                 "weighted-exponential");
   EXPECT_EQ(problem({{"min-scale", "-1"}}),
-            k + "min-scale: got \"-1\", expected an integer of at least 0");
+            k + "min-scale: got \"-1\", expected an integer in [0, 1000000]");
   EXPECT_EQ(problem({{"initial-scale", "1.5"}}),
-            k + "initial-scale: got \"1.5\", expected an integer of at least 0");
+            k + "initial-scale: got \"1.5\", expected an integer in [0, 1000000]");
   EXPECT_EQ(problem({{"activation-scale", "1"}}),
-            k + "activation-scale: got \"1\", expected an integer of at least 2");
+            k + "activation-scale: got \"1\", expected an integer in [2, 1000000]");
   EXPECT_EQ(problem({{"min-scale", "5"}, {"max-scale", "2"}}),
             k + "min-scale: got \"5\", expected at most max-scale, which is 2");
   EXPECT_EQ(problem({{"activation-scale", "5"}, {"max-scale", "2"}}),
