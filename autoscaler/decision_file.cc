@@ -2,11 +2,14 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <utility>
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "common/base/log.h"
 
 namespace pilotlight::autoscaler {
 
@@ -25,12 +28,19 @@ bool DecisionFile::append(std::string_view line) {
     if (!queued) ++lost_;
     return queued;
   }
-  if (fd_ >= 0 && bytes_ + line.size() + 1 > most_bytes_) rotate();
   std::string bytes(line);
   bytes += '\n';
-  const bool done = (fd_ >= 0 || open()) && write_all(bytes);
-  if (!done) ++lost_;
+  const bool done = room_for(bytes.size()) && write_all(bytes);
+  if (!done && lost_++ == 0) {
+    log_warn("a line of the event log is lost", {{"file", path_}, {"error", std::strerror(errno)}});
+  }
   return done;
+}
+
+bool DecisionFile::room_for(std::size_t bytes) {
+  if (fd_ < 0 && !open()) return false;
+  if (bytes_ == 0 || bytes_ + bytes <= most_bytes_) return true;
+  return rotate() && open();
 }
 
 bool DecisionFile::open() {
@@ -47,10 +57,12 @@ bool DecisionFile::open() {
   return true;
 }
 
-void DecisionFile::rotate() {
+bool DecisionFile::rotate() {
+  // Atomic: a reader sees either.
+  if (std::rename(path_.c_str(), (path_ + ".1").c_str()) != 0) return false;
   close(fd_);
   fd_ = -1;
-  std::rename(path_.c_str(), (path_ + ".1").c_str());  // atomic: a reader sees either
+  return true;
 }
 
 bool DecisionFile::write_all(std::string_view bytes) {
@@ -58,8 +70,10 @@ bool DecisionFile::write_all(std::string_view bytes) {
     const ssize_t n = write(fd_, bytes.data(), bytes.size());
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) {
+      const int why = errno;
       close(fd_);  // opened again for the next line, which ends this one
       fd_ = -1;
+      errno = why;
       return false;
     }
     bytes_ += static_cast<std::uint64_t>(n);

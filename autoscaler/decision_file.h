@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -13,8 +14,9 @@ namespace pilotlight::autoscaler {
 ///
 /// Crash-safe: every line is one appending write, so that only the last one can be cut short; the
 /// next start ends it, and readers skip what is not JSON. A file that has reached its bound becomes
-/// `<path>.1` in place of the one before: at most twice the bound is on disk. Writes block, for as
-/// long as the page cache takes; nothing is synced. A disk that fails costs lines, never decisions.
+/// `<path>.1` in place of the one before: at most twice the bound is on disk, and where it cannot
+/// be renamed lines are lost rather than the bound. Writes block, for as long as the page cache
+/// takes; nothing is synced. A disk that fails costs lines, never decisions.
 ///
 /// The path "-" is standard output, where a cluster keeps a bounded log for us: such lines are
 /// queued, and dropped where nobody reads them.
@@ -38,7 +40,8 @@ class DecisionFile {
 
  private:
   bool open();
-  void rotate();
+  [[nodiscard]] bool room_for(std::size_t bytes);
+  bool rotate();
   bool write_all(std::string_view bytes);
 
   std::string path_;

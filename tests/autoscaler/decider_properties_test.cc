@@ -168,6 +168,14 @@ TEST(DeciderProperties, MoreLoadNeverMeansFewer) {
   }
 }
 
+/// JSON has no infinities: an average that is one is no number when it is read.
+Decision as_written(Decision decision) {
+  for (double* average : {&decision.stable, &decision.panic}) {
+    if (std::isinf(*average)) *average = std::numeric_limits<double>::quiet_NaN();
+  }
+  return decision;
+}
+
 // What the log keeps is enough to take any of the decisions again, also from the file.
 TEST(DeciderProperties, TheLogReplaysToTheBit) {
   const wire::RevisionKey key{"default", "iris-00001"};
@@ -185,9 +193,8 @@ TEST(DeciderProperties, TheLogReplaysToTheBit) {
       state = read->before;
       ASSERT_EQ(state, logged.before);
       const Decision again = decide(read->seen, read->policy, state, read->at);
+      ASSERT_TRUE(same(again, as_written(logged.decision)));
       ASSERT_TRUE(same(again, read->decision));
-      ASSERT_EQ(again.desired, logged.decision.desired);
-      ASSERT_EQ(again.reason, logged.decision.reason);
     }
   }
   EXPECT_GT(replayed, 10'000U);

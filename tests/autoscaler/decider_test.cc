@@ -43,7 +43,7 @@ TEST(Demand, GoldenDecisions) {
       {10, 0, 1, 50, 49, 5, 0},
       {181, -1, 1, 21, 26, 1, -1},
       {1, 98, 10, 11, 25, 25, -110},
-      {1, -1, 2, 3, 3.1, 3, -1, 1.1},
+      {1, 1982, 2, 3, 3.1, 3, -1983, 1.1},
       {10, -1, 100, 1, 1, 90, -1, 10, 1.1},
       {10, -1, 100, 1, 1, 1, -1, 10, 1.1, false},
       {10, -1, 1, 1001, 1001, 10, -1},
@@ -58,6 +58,13 @@ TEST(Demand, GoldenDecisions) {
     EXPECT_EQ(*got.desired, row.desired) << row.target << " " << row.stable << "/" << row.panic;
     EXPECT_EQ(got.excess_burst_capacity, row.excess) << row.target << " " << row.stable;
   }
+}
+
+TEST(Demand, PanicBeginsAtTheThreshold) {
+  DeciderState state;
+  EXPECT_TRUE(ask({1, 98, 10, 11, 25, 25, -110}, state).panicking) << "25 wanted, 10 ready";
+  DeciderState calm;
+  EXPECT_FALSE(ask({1, 98, 10, 11, 19, 0, 0}, calm).panicking);
 }
 
 TEST(Demand, PanicHoldsForAStableWindow) {

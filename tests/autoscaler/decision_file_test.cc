@@ -60,6 +60,23 @@ TEST_F(DecisionFileTest, IsBoundedByTwoFiles) {
   EXPECT_EQ(file.lost(), 0U);
 }
 
+TEST_F(DecisionFileTest, WhereItCannotBeRenamedLinesAreLostRatherThanTheBound) {
+  std::filesystem::create_directories(path + ".1/taken");
+  DecisionFile file(path, 40);
+  for (int i = 100; i < 110; ++i) file.append("{\"number\":" + std::to_string(i) + "}");
+  EXPECT_EQ(content(path), "{\"number\":100}\n{\"number\":101}\n");
+  EXPECT_EQ(file.lost(), 8U);
+  std::filesystem::remove_all(path + ".1");
+  EXPECT_TRUE(file.append("{\"number\":110}")) << "tried again with every line";
+  EXPECT_EQ(content(path), "{\"number\":110}\n");
+}
+
+TEST_F(DecisionFileTest, AFullOneIsRotatedByTheNextStartToo) {
+  std::ofstream(path) << std::string(50, 'x') << '\n';
+  EXPECT_TRUE(DecisionFile(path, 40).append("{}"));
+  EXPECT_EQ(content(path), "{}\n");
+}
+
 TEST_F(DecisionFileTest, AFolderThatIsNotThereCostsLinesOnly) {
   DecisionFile file(folder + "/not/there.jsonl");
   EXPECT_FALSE(file.append("{}"));
