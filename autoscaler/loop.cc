@@ -18,7 +18,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration kOldNews = 1s;
-constexpr Duration kPathTime = 60s;  // for every node to know that a Service leads elsewhere
+constexpr Duration kPathTime = 60s;         // for every node to know that a Service leads elsewhere
 constexpr std::size_t kInOneGo = 8;         // revisions, between two looks at what has come in
 constexpr std::size_t kInOneStretch = 128;  // revisions, between two rests; of kInOneGo
 constexpr Duration kSpread = kLoopStep * 4 / 5;  // of them all

@@ -95,6 +95,7 @@ def measure_with(binaries, size, fleet_options, autoscaler_options):
             with stage.Running([binaries / "pilotlight-autoscaler", "--kube",
                                 f"http://{stage.ADDRESS}:{api}", "--address", stage.ADDRESS,
                                 "--wire-port", wire, "--admin-port", 0, "--metrics-port", metrics,
+                                "--decision-file=-",  # as in deploy/
                                 *autoscaler_options],
                                stage.PROXY_CORE, output=log) as autoscaler:
                 autoscaler.wait_listening(stage.ADDRESS, wire)

@@ -240,10 +240,8 @@ json FleetRun::judge(const std::vector<Asked>& asked) {
         std::chrono::duration<double, std::milli>(mine.front().arrived - one.at).count());
   }
   json out = times(milliseconds);
-  out.update({{"asked", asked.size()},
-              {"patched_once", once},
-              {"right", right},
-              {"patches", sent}});
+  out.update(
+      {{"asked", asked.size()}, {"patched_once", once}, {"right", right}, {"patches", sent}});
   return out;
 }
 
