@@ -51,6 +51,14 @@ def test_the_decisions_in_the_docs_are_taken_again():
         assert "decisions agree" in done.stdout
 
 
+def test_every_kind_of_event_is_in_the_docs():
+    sources = "".join(path.read_text() for path in ROOT.glob("autoscaler/*.cc"))
+    kinds = set(re.findall(r'\bwrite\([^;]*?, "([a-z_]+)", ', sources)) | {"decision"}
+    assert len(kinds) > 5
+    told = set(re.findall(r"^\| `([a-z_]+)` \| ", (ROOT / "docs/autoscaling.md").read_text(), re.M))
+    assert kinds <= told, kinds - told
+
+
 def test_every_command_has_help():
     listed = run("--help").stdout.partition("Subcommands:")[2]
     names = re.findall(r"^  ([a-z]+)", listed, re.M)

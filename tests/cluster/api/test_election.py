@@ -182,6 +182,27 @@ def test_one_leads_and_the_other_sends_everybody_there(pair):
     assert sent_away >= 1
 
 
+LEASE_FAULTS = [{"status": 409}, {"status": 429}, {"status": 500}, {"status": 503, "retry_after": 1},
+                {"cut": "before"}, {"cut": "after"}]
+
+
+@with_a_pair
+def test_a_leader_whose_lease_writes_fail_now_and_then_leads_on(pair):
+    leader = pair.leader()
+    follower = pair.other(leader)
+    for fault in LEASE_FAULTS:
+        met = leader.proxy.inject("PUT", f"/leases/{LEASE}", **fault)
+        wait_for("a lease write to meet it", lambda: met.hits, every=0.05)
+        before = leader.proxy.count("PUT", f"/leases/{LEASE}")
+        wait_for("two more", lambda: leader.proxy.count("PUT", f"/leases/{LEASE}") >= before + 2,
+                 every=0.05)
+        assert leader.leads() and not follower.leads(), fault
+    pair.world.deploy("echo")
+    pair.world.routed("echo")
+    assert pair.world.ask("echo").status == 200
+    assert not follower.patches()
+
+
 @with_a_pair
 def test_a_wake_completes_when_the_leader_is_killed_in_the_middle(pair):
     world, leader = pair.world, pair.leader()

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 
+import pytest
 from kubernetes import client
 
 from harness import wait_for
@@ -156,6 +157,24 @@ def shrink(world, proxy, name):
 def test_the_idle_pods_go_first_and_the_busy_one_finishes(world, proxy):
     world.start()
     assert any(shrink(world, proxy, f"echo{attempt}") for attempt in range(ATTEMPTS))
+
+
+@pytest.mark.parametrize("fault", [
+    {"status": 409}, {"status": 429, "retry_after": 1}, {"status": 500}, {"cut": "before"},
+    {"cut": "after"}], ids=lambda fault: "-".join(str(value) for value in fault.values()))
+def test_a_scale_down_does_not_wait_for_marks_that_the_api_does_not_take(world, proxy, fault):
+    world.start()
+    world.deploy("echo")
+    world.routed("echo")
+    held = [world.hold("echo") for _ in range(8)]
+    wait_for("three ready", lambda: revision(world, "echo").get("ready") == 3, 60, every=0.1)
+    met = proxy.inject("PATCH", f"/{world.space}/pods/", times=1000, **fault)
+    assert {one.release() for one in held} == {200}
+    world.wait_replicas("echo", 0)
+    assert met.hits
+    downs = [one for one in patches(proxy, "/deployments/echo/scale")
+             if json.loads(one.body)["spec"]["replicas"] < 3]
+    assert met.hits <= 3 * len(downs) + 3, "a mark that is not taken is not pressed"
 
 
 def test_a_quota_that_lets_no_pod_be_made_is_the_cause(world):

@@ -16,7 +16,7 @@ from http1 import ask_now
 from installation import ACTIVATORS, CONFIG, addresses, apply, get, installation, kubectl, slices
 from rights import AUDIT_LOG, SYSTEM, Account, asked_since, rights, without
 from test_doors import DirectKubelet, activator, deployment, lead, port_of, service
-from test_wire import Mount, data_of, pod_token
+from wire_world import Mount, data_of, pod_token
 from world import AUTOSCALER, Kept, listens, new_namespace
 
 SPACE = f"rights-{uuid.uuid4().hex[:8]}"

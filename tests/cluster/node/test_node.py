@@ -199,9 +199,12 @@ def test_an_autoscaler_that_is_killed_in_the_middle_of_a_wake(app, moment):
     pid = demo.wait_for("a leading autoscaler", leading_autoscaler, seconds=120)
 
     async def run():
+        if moment == "parked":
+            os.kill(pid, signal.SIGSTOP)  # so that it does not hear of the wake
         wake = asyncio.create_task(ask(app.address, "any.host", "/hello"))
         if moment == "parked":
-            await asyncio.sleep(0.003)
+            await asyncio.sleep(1)
+            assert app.replicas()[0] == 0 and not wake.done()
         else:
             await wait_for("the PATCH", lambda: app.replicas()[0] == 1, every=0.01)
         os.kill(pid, signal.SIGKILL)
