@@ -91,6 +91,7 @@ class Control final : public wire::ClientListener, public RevisionListener {
     TimePoint counted_at{};
     double rate = 0;
     LoadHistory history;                         // of what was reported
+    RefusalCounts told_refusals{};               // on a connection: a successor counts on from them
     std::optional<wire::Checkpoint> checkpoint;  // what the autoscaler gave us to keep
     TimePoint checkpoint_at{};
   };

@@ -191,7 +191,10 @@ void Control::report(const std::vector<RevisionReport>& reports) {
     all.push_back(wire::make_stats(key_of(*line.revision), parts_.epoch, line.load, waiting, 0));
   }
   if (autoscaler_->wants_history()) replay(all);
-  for (wire::Stats& stats : all) autoscaler_->put_stats(std::move(stats));
+  for (wire::Stats& stats : all) {
+    if (autoscaler_->connected()) known_.at(stats.revision).told_refusals = stats.load.refusals;
+    autoscaler_->put_stats(std::move(stats));
+  }
 }
 
 /// All that an autoscaler who has just begun cannot know of what came before.
@@ -200,7 +203,9 @@ void Control::replay(const std::vector<wire::Stats>& reported) {
   for (const wire::Stats& stats : reported) {
     const Known& known = known_.at(stats.revision);
     if (known.history.seconds().empty()) continue;
-    for (wire::Frame& frame : wire::make_history(stats, known.history)) {
+    wire::Stats until = stats;
+    until.load.refusals = known.told_refusals;
+    for (wire::Frame& frame : wire::make_history(until, known.history)) {
       frames.push_back(std::move(frame));
     }
   }

@@ -155,6 +155,12 @@ bool Chronicle::refused(const wire::RevisionKey& revision, const SourceId& sourc
   return entry->second.refusals.open();
 }
 
+void Chronicle::refused_before(const wire::RevisionKey& revision, const SourceId& source,
+                               const RefusalCounts& told) {
+  const auto entry = entries_.find(revision);
+  if (entry != entries_.end()) entry->second.refusals.told_before(source, told);
+}
+
 void Chronicle::lost(const wire::RevisionKey& revision, const SourceId& source) {
   const auto entry = entries_.find(revision);
   if (entry != entries_.end()) entry->second.refusals.lost(source);

@@ -64,6 +64,9 @@ class Chronicle {
   /// @return whether there are refusals that advance() has not told yet.
   bool refused(const wire::RevisionKey& revision, const SourceId& source,
                const RefusalCounts& counted, TimePoint now);
+  /// What of it the source had told before it came here.
+  void refused_before(const wire::RevisionKey& revision, const SourceId& source,
+                      const RefusalCounts& told);
   void lost(const wire::RevisionKey& revision, const SourceId& source);
 
   /// Writes what is due of a revision by the time. Call it once a second, and several times while

@@ -90,9 +90,11 @@ json cold_start_fields(const ColdStart& story) {
 }
 
 json refusal_fields(const RefusalSummary& summary) {
-  return {{"period_us", us(summary.period)},
-          {"activators", counts(summary.activators)},
-          {"sidecars", counts(summary.sidecars)}};
+  json fields = {{"period_us", us(summary.period)},
+                 {"activators", counts(summary.activators)},
+                 {"sidecars", counts(summary.sidecars)}};
+  if (summary.unseen) fields["unseen"] = true;
+  return fields;
 }
 
 json wake_failed_fields(const wire::Woken& woken, const PodView* replica,

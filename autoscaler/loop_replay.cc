@@ -28,6 +28,8 @@ void Loop::await_return(Subject& subject, TimePoint now) {
 void Loop::take_early(Subject& subject) {
   for (EarlyHistory::Told& told : early_.take(subject.view.key)) {
     subject.collector.history(told.source, told.history, told.at);
+    const RefusalCounts& refusals = told.history.until.load.refusals;
+    if (!told.gone) chronicle_.refused_before(subject.view.key, told.source, refusals);
     if (told.ended) subject.collector.history_end(told.source);
     if (told.gone) subject.collector.lost(told.source, told.at);
   }
@@ -112,6 +114,7 @@ void Loop::history(wire::Peer& peer, const wire::History& frame) {
   const auto found = subjects_.find(revision);
   if (found != subjects_.end()) {
     found->second->collector.history(source_of(hello), frame, clock_.now());
+    chronicle_.refused_before(revision, source_of(hello), frame.until.load.refusals);
   } else if (!deployments_known_) {
     early_.keep(source_of(hello), frame, clock_.now());
   }

@@ -12,17 +12,24 @@ constexpr std::chrono::seconds kPeriod{5};
 }  // namespace
 
 void Refusals::report(const SourceId& source, const RefusalCounts& counted, TimePoint now) {
-  const auto [place, added] = known_.try_emplace(source, counted);
+  const auto [place, added] = known_.try_emplace(source, Known{counted});
   if (added) return;
+  Known& known = place->second;
+  const bool before = std::exchange(known.before, false);
   RefusalCounts& sum = source.role == wire::Role::activator ? open_.activators : open_.sidecars;
   bool any = false;
   for (std::size_t i = 0; i < kRefusalCauses; ++i) {
-    const std::uint64_t before = std::exchange(place->second[i], counted[i]);
+    const std::uint64_t before = std::exchange(known.counted[i], counted[i]);
     const std::uint64_t more = counted[i] - std::min(before, counted[i]);
     sum[i] += more;
     any = any || more > 0;
   }
+  if (any && before) open_.unseen = true;
   if (any && !since_) since_ = now;
+}
+
+void Refusals::told_before(const SourceId& source, const RefusalCounts& told) {
+  known_.try_emplace(source, Known{told, true});
 }
 
 std::optional<RefusalSummary> Refusals::take(TimePoint now) {

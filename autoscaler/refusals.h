@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -10,22 +9,23 @@
 
 namespace pilotlight::autoscaler {
 
-/// Requests that ended without the app's answer, by cause.
-using RefusalCounts = std::array<std::uint64_t, kRefusalCauses>;
-
 /// What was refused of one revision since the last summary, and by whom.
 struct RefusalSummary {
   Duration period{};  ///< Since the first of these.
   RefusalCounts activators{};
   RefusalCounts sidecars{};
+  bool unseen = false;  ///< Some while no autoscaler was connected to who refused them.
 };
 
 /// Sums up what the sources of one revision refuse: one summary 1 s after the first, at most one
 /// every 5 s, none while nothing is refused. The first report of a source is only a mark to count
-/// from. Pure; bounded by the sources that are connected.
+/// from, unless its HISTORY has said how much of it an autoscaler before this one was told. Pure;
+/// bounded by the sources that are connected.
 class Refusals {
  public:
   void report(const SourceId& source, const RefusalCounts& counted, TimePoint now);
+  /// The source had told so much of it before it came here; nothing if it has reported already.
+  void told_before(const SourceId& source, const RefusalCounts& told);
   /// Gone: what it had counted was reported or is lost.
   void lost(const SourceId& source) { known_.erase(source); }
 
@@ -36,7 +36,12 @@ class Refusals {
   [[nodiscard]] std::optional<RefusalSummary> take(TimePoint now);
 
  private:
-  std::map<SourceId, RefusalCounts> known_;
+  struct Known {
+    RefusalCounts counted{};
+    bool before = false;  // they were told to another process
+  };
+
+  std::map<SourceId, Known> known_;
   RefusalSummary open_;
   std::optional<TimePoint> since_;  // of the first in open_
   std::optional<TimePoint> told_at_;

@@ -122,8 +122,13 @@ void Reporter::report(TimePoint now) {
   history_.record(load, waiting.oldest_wait_us);
   rests_ = nothing_new(load);
   reported_ = load;
-  if (client_->wants_history()) client_->put_history(wire::make_history(stats, history_));
+  if (client_->wants_history()) {
+    wire::Stats until = stats;
+    until.load.refusals = told_refusals_;
+    client_->put_history(wire::make_history(until, history_));
+  }
   client_->put_stats(std::move(stats));
+  if (client_->connected()) told_refusals_ = load.refusals;
 }
 
 bool Reporter::nothing_new(const LoadSnapshot& load) const noexcept {

@@ -88,6 +88,7 @@ class Reporter final : public wire::ClientListener {
   LoadSnapshot published_;
   LoadSnapshot reported_;
   LoadHistory history_;  // of what was reported
+  RefusalCounts told_refusals_{};  // in STATS of a connection: a successor counts on from them
   wire::Ready ready_;
   TimePoint ready_at_{};
   wire::NotReady not_ready_;

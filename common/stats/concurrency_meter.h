@@ -27,6 +27,9 @@ enum class RefusalCause : unsigned char {
 };
 inline constexpr std::size_t kRefusalCauses = 8;
 
+/// Requests that ended without the app's answer, by cause.
+using RefusalCounts = std::array<std::uint64_t, kRefusalCauses>;
+
 /// "queue_full", ...: the label in metrics and JSON.
 [[nodiscard]] std::string_view to_string(RefusalCause cause) noexcept;
 
@@ -40,7 +43,7 @@ struct LoadSnapshot {
   std::uint64_t proxied_arrivals = 0;  ///< The part of arrivals that came via an activator.
   std::uint64_t completions = 0;       ///< Requests that the app answered.
   std::uint64_t service_time_us = 0;   ///< Sum over completions: forwarded to app → answer done.
-  std::array<std::uint64_t, kRefusalCauses> refusals{};
+  RefusalCounts refusals{};
   std::uint32_t in_flight = 0;          ///< Present now: waiting + running.
   std::uint32_t proxied_in_flight = 0;  ///< The part of in_flight that came via an activator.
 
@@ -88,7 +91,7 @@ class ConcurrencyMeter {
   std::uint64_t proxied_arrivals_ = 0;
   std::uint64_t completions_ = 0;
   std::uint64_t service_time_us_ = 0;
-  std::array<std::uint64_t, kRefusalCauses> refusals_{};
+  RefusalCounts refusals_{};
   std::uint32_t in_flight_ = 0;
   std::uint32_t proxied_in_flight_ = 0;
 };

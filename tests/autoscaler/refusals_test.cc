@@ -47,6 +47,33 @@ TEST(Refusals, WhatASourceHadCountedBeforeIsNoNews) {
   EXPECT_EQ(queue_full(told->activators), 3U);
 }
 
+TEST(Refusals, WhatNobodyWasToldBeforeIsNews) {
+  Refusals refusals;
+  refusals.told_before(kActivator, full(500));
+  refusals.report(kActivator, full(503), kNow);
+  const auto told = refusals.take(kNow + 1s);
+  ASSERT_TRUE(told);
+  EXPECT_EQ(queue_full(told->activators), 3U);
+  EXPECT_TRUE(told->unseen);
+  refusals.told_before(kActivator, full(0));
+  refusals.report(kActivator, full(504), kNow + 5s);
+  const auto more = refusals.take(kNow + 6s);
+  ASSERT_TRUE(more);
+  EXPECT_EQ(queue_full(more->activators), 1U) << "it was being counted";
+  EXPECT_FALSE(more->unseen);
+}
+
+TEST(Refusals, WhoWasToldAllOfItIsCountedOn) {
+  Refusals refusals;
+  refusals.told_before(kActivator, full(500));
+  refusals.report(kActivator, full(500), kNow);
+  EXPECT_FALSE(refusals.take(kNow + 1h));
+  refusals.report(kActivator, full(501), kNow + 2h);
+  const auto told = refusals.take(kNow + 3h);
+  ASSERT_TRUE(told);
+  EXPECT_FALSE(told->unseen) << "it was connected";
+}
+
 TEST(Refusals, TheyAreSummedUpPerWhoRefused) {
   Refusals refusals;
   refusals.report(kActivator, full(0), kNow);

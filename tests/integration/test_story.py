@@ -1,6 +1,8 @@
 """The event log and explain on real runs: what woke, what a start was spent on, what failed and why."""
 import json
+import os
 import re
+import signal
 
 from harness import echo_service, iris_manifest, run, wait_for
 from http1 import ask_now
@@ -102,3 +104,24 @@ def test_what_was_learned_of_wakes_is_exposed(start):
     learned = re.findall(r'^pilotlight_learned_ready_seconds{.*quantile="(\S+)"} (\S+)$', text, re.M)
     assert [quantile for quantile, _ in learned] == ["0.5", "0.95"]
     assert all(0 < float(value) < 10 for _, value in learned)
+
+
+def test_what_was_refused_while_no_autoscaler_lived_is_told_afterwards(start):
+    up = start(echo_service(args=("--never-listen",), initial_scale="0", window="6s",
+                            timeout_seconds=1))
+    assert up.ask(timeout=60).status == 504
+    wait_for("the first one", lambda: events(up, "echo", "refusals"))
+    autoscaler = up.pid_of("pilotlight-autoscaler")
+    address, host = up.address(), up.host()
+    os.kill(up.process.pid, signal.SIGSTOP)  # so that it does not start another one meanwhile
+    try:
+        os.kill(autoscaler, signal.SIGKILL)
+        for _ in range(3):
+            assert ask_now(address, host, "/", 60).status == 504
+    finally:
+        os.kill(up.process.pid, signal.SIGCONT)
+
+    def since():
+        return [one for one in events(up, "echo", "refusals") if one.get("unseen")]
+    [one] = wait_for("what was refused meanwhile", since, 60)
+    assert one["activators"] == {"deadline": 3}

@@ -165,8 +165,16 @@ TEST_F(ReporterTest, AnAutoscalerThatIsNewIsToldTheHistoryBeforeAnyReport) {
   meter_.arrived(shard_.clock.now(), Via::client);
   ASSERT_TRUE(shard_.run_until([&] { return count<wire::Stats>() >= 4; }));
   EXPECT_EQ(count<wire::HistoryEnd>(), 1U) << "this one knows";
+  const auto refused = [](const wire::Stats& stats) {
+    return stats.load.refusals[static_cast<std::size_t>(RefusalCause::deadline)];
+  };
+  meter_.refused(RefusalCause::deadline);
+  const std::size_t before = count<wire::Stats>();
+  ASSERT_TRUE(shard_.run_until([&] { return count<wire::Stats>() >= before + 2; }));
 
   stop_server();
+  meter_.refused(RefusalCause::deadline);
+  meter_.refused(RefusalCause::deadline);
   frames_.clear();
   options_.epoch = 10;
   start_server();
@@ -177,6 +185,9 @@ TEST_F(ReporterTest, AnAutoscalerThatIsNewIsToldTheHistoryBeforeAnyReport) {
   EXPECT_EQ(history.until.revision.revision, "iris-00001");
   EXPECT_EQ(history.until.load.arrivals, 1U);
   EXPECT_GT(history.buckets.back().concurrency_us, 0U);
+  EXPECT_EQ(refused(history.until), 1U) << "what the one before was told";
+  ASSERT_TRUE(shard_.run_until([&] { return count<wire::Stats>() >= 1; }));
+  EXPECT_EQ(refused(first<wire::Stats>()), 3U);
   meter_.departed(shard_.clock.now(), Via::client);
 }
 
