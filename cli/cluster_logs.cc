@@ -6,6 +6,7 @@
 #include <tuple>
 #include <utility>
 
+#include <boost/asio/this_coro.hpp>
 #include <fmt/format.h>
 
 #include "cli/cluster.h"
@@ -76,6 +77,7 @@ Task<Result<>> print_log(Cluster& cluster, std::string space, std::string pod, s
 
 Task<> follow_log(Cluster& cluster, std::string space, std::string pod, std::string origin,
                   kube::LogQuery query) {
+  co_await asio::this_coro::throw_if_cancelled(false);
   const auto went = co_await print_log(cluster, std::move(space), std::move(pod), origin, query);
   if (!went) static_cast<void>(refused("the log of " + origin, went.error()));
 }
@@ -83,9 +85,26 @@ Task<> follow_log(Cluster& cluster, std::string space, std::string pod, std::str
 /// Follows every container of the Pods of a service as it starts, new Pods included.
 class Follower final : public kube::Watcher::Listener {
  public:
-  explicit Follower(Cluster& cluster) : cluster_(cluster) {}
+  Follower(Cluster& cluster, kube::Watcher::What what, std::string service)
+      : cluster_(cluster),
+        pods_("the pods of " + std::move(service)),
+        watcher_(cluster.client, cluster.shard.clock(), std::move(what), *this, random_) {}
+
+  /// Until the user ends the program, or the server has said that it will never work. @return the
+  /// exit code.
+  Task<int> run() {
+    co_await watcher_.run();
+    logs_.cancel(asio::cancellation_type::terminal);
+    co_await logs_.join();
+    co_return code_;
+  }
+
+ private:
+  // A log ends with its run of the container: uid of the Pod, container, restarts.
+  using Run = std::tuple<std::string, std::string, std::int64_t>;
 
   void applied(const Json& pod) override {
+    told_ = ErrorCode();
     for (const std::string& container : containers_of(pod)) {
       const std::string uid(kube::text(pod, {"metadata", "uid"}));
       const Run run(uid, container, restarts_of(pod, container));
@@ -93,22 +112,44 @@ class Follower final : public kube::Watcher::Listener {
       kube::LogQuery query;
       query.container = container;
       query.follow = true;
-      cluster_.shard.scope().spawn(follow_log(cluster_, std::string(kube::namespace_of(pod)),
-                                              std::string(kube::name_of(pod)),
-                                              origin_of(pod, container), std::move(query)));
+      logs_.spawn(follow_log(cluster_, std::string(kube::namespace_of(pod)),
+                             std::string(kube::name_of(pod)), origin_of(pod, container),
+                             std::move(query)));
     }
   }
   void removed(const Json& pod) override {
+    told_ = ErrorCode();
     const std::string uid(kube::text(pod, {"metadata", "uid"}));
     std::erase_if(seen_, [&uid](const Run& one) { return std::get<0>(one) == uid; });
   }
+  void synced() override { told_ = ErrorCode(); }
 
- private:
-  // A log ends with its run of the container: uid of the Pod, container, restarts.
-  using Run = std::tuple<std::string, std::string, std::int64_t>;
+  /// Trying again helps against an outage, which is said once. Against a server that does not know
+  /// us, or is none of Kubernetes', it would only look like a service without pods.
+  void failed(const ErrorCode& why) override {
+    if (!watcher_.synced() && is_final(why)) {
+      code_ = refused(pods_, why);
+      watcher_.close();
+    } else if (std::exchange(told_, why) != why) {
+      std::fprintf(stderr, "pilotlight: %s: %s; trying again\n", pods_.c_str(),
+                   why.message().c_str());
+    }
+  }
+
+  static bool is_final(const ErrorCode& why) {
+    return why == make_error_code(FlowError::unauthorized) ||
+           why == make_error_code(FlowError::not_found) ||
+           why == make_error_code(FlowError::bad_message);
+  }
 
   Cluster& cluster_;
+  std::string pods_;  // for messages
+  std::mt19937_64 random_{random_seed()};
+  Scope logs_{cluster_.shard.executor()};
   std::set<Run> seen_;
+  ErrorCode told_;  // of the failure at hand; none: all is well
+  int code_ = 0;
+  kube::Watcher watcher_;
 };
 
 /// Prints what there is. @return the exit code.
@@ -145,11 +186,8 @@ Task<int> cluster_logs(Cluster& cluster, std::string service, bool follow) {
       fmt::format("{}={}", config::kServiceLabel,
                   slash == std::string::npos ? service : service.substr(slash + 1));
   if (!follow) co_return co_await print_all(cluster, what, service);
-  std::mt19937_64 random(random_seed());
-  Follower follower(cluster);
-  kube::Watcher watcher(cluster.client, cluster.shard.clock(), what, follower, random);
-  co_await watcher.run();  // until the user ends the program
-  co_return 0;
+  Follower follower(cluster, std::move(what), std::move(service));
+  co_return co_await follower.run();
 }
 
 }  // namespace pilotlight::cli

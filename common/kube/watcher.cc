@@ -73,6 +73,8 @@ Task<> Watcher::run() {
     } else if (!went) {
       log_debug("watch interrupted",
                 {{"resource", what_.resource.plural}, {"reason", went.error().message()}});
+      listener_.failed(went.error());
+      if (closed_) co_return;
     }
     co_await pause(pause_after(went));
   }

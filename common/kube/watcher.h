@@ -35,6 +35,9 @@ class Watcher {
     virtual void removed(const Json& object) = 0;
     /// Everything that a list held has been told. After every list, the first one included.
     virtual void synced() {}
+    /// A list or a watch was refused or broke; it is tried again, unless this calls close(). Not
+    /// for a version that is too old: that is what a new list is for.
+    virtual void failed(const ErrorCode& /*why*/) {}
   };
 
   struct What {
