@@ -1,15 +1,15 @@
 #include <cstdio>
 #include <map>
+#include <memory>
 #include <random>
-#include <set>
 #include <string>
-#include <tuple>
 #include <utility>
 
 #include <boost/asio/this_coro.hpp>
 #include <fmt/format.h>
 
 #include "cli/cluster.h"
+#include "cli/log_place.h"
 #include "common/base/system_clock.h"
 #include "common/kube/watcher.h"
 #include "config/revision.h"
@@ -18,6 +18,10 @@ namespace pilotlight::cli {
 namespace {
 
 using kube::Json;
+
+// Of a log that broke.
+constexpr Duration kFirstPause = std::chrono::milliseconds(100);
+constexpr Duration kLongestPause = std::chrono::seconds(5);
 
 /// Names of containers, native sidecars among them, in the order of the Pod.
 std::vector<std::string> containers_of(const Json& pod) {
@@ -53,33 +57,44 @@ std::int64_t restarts_of(const Json& pod, const std::string& container) {
   return 0;
 }
 
-std::string origin_of(const Json& pod, const std::string& container) {
-  return fmt::format("{}/{} {}", kube::namespace_of(pod), kube::name_of(pod), container);
+/// Which log, and what stands before its lines.
+struct Source {
+  std::string space;
+  std::string pod;
+  std::string origin;
+  kube::LogQuery query;
+};
+
+Source source_of(const Json& pod, const std::string& container, bool follow) {
+  Source source;
+  source.space = kube::namespace_of(pod);
+  source.pod = kube::name_of(pod);
+  source.origin = fmt::format("{}/{} {}", source.space, source.pod, container);
+  source.query.container = container;
+  source.query.follow = follow;
+  return source;
 }
 
-/// Prints one container's log, every line with its origin. @return what ended it early.
-Task<Result<>> print_log(Cluster& cluster, std::string space, std::string pod, std::string origin,
-                         kube::LogQuery query) {
-  const bool follow = query.follow;
+void print_line(const std::string& origin, std::string_view line) {
+  std::fputs(fmt::format("[{}] {}\n", origin, line).c_str(), stdout);
+}
+
+/// Prints one container's log to its end. @return what ended it early.
+Task<Result<>> print_log(Cluster& cluster, Source source) {
   control::LineStream stream(cluster.client.executor(), cluster.shard.clock());
-  const auto opened = co_await cluster.client.open_log(stream, std::move(space), std::move(pod),
-                                                       std::move(query), cluster.soon());
+  const auto opened = co_await cluster.client.open_log(stream, source.space, source.pod,
+                                                       source.query, cluster.soon());
   if (!opened) co_return opened.error();
   for (;;) {
-    const TimePoint deadline = follow ? TimePoint::max() : cluster.soon();
-    const auto line = co_await stream.read_line(deadline);
+    const auto line = co_await stream.read_line(cluster.soon());
     if (!line) co_return line.error();
     if (!*line) co_return Result<>();
-    std::fputs(fmt::format("[{}] {}\n", origin, **line).c_str(), stdout);
-    if (follow) std::fflush(stdout);
+    print_line(source.origin, **line);
   }
 }
 
-Task<> follow_log(Cluster& cluster, std::string space, std::string pod, std::string origin,
-                  kube::LogQuery query) {
-  co_await asio::this_coro::throw_if_cancelled(false);
-  const auto went = co_await print_log(cluster, std::move(space), std::move(pod), origin, query);
-  if (!went) static_cast<void>(refused("the log of " + origin, went.error()));
+void tried_again(const std::string& what, const ErrorCode& why) {
+  std::fprintf(stderr, "pilotlight: %s: %s; trying again\n", what.c_str(), why.message().c_str());
 }
 
 /// Follows every container of the Pods of a service as it starts, new Pods included.
@@ -94,33 +109,31 @@ class Follower final : public kube::Watcher::Listener {
   /// exit code.
   Task<int> run() {
     co_await watcher_.run();
+    ended_ = true;
     logs_.cancel(asio::cancellation_type::terminal);
     co_await logs_.join();
     co_return code_;
   }
 
  private:
-  // A log ends with its run of the container: uid of the Pod, container, restarts.
-  using Run = std::tuple<std::string, std::string, std::int64_t>;
+  using Container = std::pair<std::string, std::string>;  // uid of the Pod, name
 
   void applied(const Json& pod) override {
     told_ = ErrorCode();
     for (const std::string& container : containers_of(pod)) {
-      const std::string uid(kube::text(pod, {"metadata", "uid"}));
-      const Run run(uid, container, restarts_of(pod, container));
-      if (!has_started(pod, container) || !seen_.insert(run).second) continue;
-      kube::LogQuery query;
-      query.container = container;
-      query.follow = true;
-      logs_.spawn(follow_log(cluster_, std::string(kube::namespace_of(pod)),
-                             std::string(kube::name_of(pod)), origin_of(pod, container),
-                             std::move(query)));
+      if (!has_started(pod, container)) continue;
+      const Container key(kube::text(pod, {"metadata", "uid"}), container);
+      const std::int64_t restarts = restarts_of(pod, container);
+      const auto [run, is_new] = runs_.emplace(key, restarts);
+      if (!is_new && run->second >= restarts) continue;
+      run->second = restarts;
+      logs_.spawn(follow(key, restarts, source_of(pod, container, true)));
     }
   }
   void removed(const Json& pod) override {
     told_ = ErrorCode();
     const std::string uid(kube::text(pod, {"metadata", "uid"}));
-    std::erase_if(seen_, [&uid](const Run& one) { return std::get<0>(one) == uid; });
+    std::erase_if(runs_, [&uid](const auto& run) { return run.first.first == uid; });
   }
   void synced() override { told_ = ErrorCode(); }
 
@@ -131,8 +144,51 @@ class Follower final : public kube::Watcher::Listener {
       code_ = refused(pods_, why);
       watcher_.close();
     } else if (std::exchange(told_, why) != why) {
-      std::fprintf(stderr, "pilotlight: %s: %s; trying again\n", pods_.c_str(),
-                   why.message().c_str());
+      tried_again(pods_, why);
+    }
+  }
+
+  [[nodiscard]] bool there(const Container& container, std::int64_t restarts) const {
+    const auto run = runs_.find(container);
+    return !ended_ && run != runs_.end() && run->second == restarts;
+  }
+
+  /// Follows the log of one run of a container to its end. One that breaks is asked for again, from
+  /// where it was, for as long as its Pod is there and the container has not begun anew.
+  Task<> follow(Container container, std::int64_t restarts, Source source) {
+    co_await asio::this_coro::throw_if_cancelled(false);
+    LogPlace place;
+    kube::BackOff back_off(kFirstPause, kLongestPause);
+    const std::unique_ptr<Timer> pause = cluster_.shard.clock().make_timer();
+    source.query.timestamps = true;
+    ErrorCode told;
+    while (there(container, restarts)) {
+      source.query.since = place.resume();
+      bool some = false;
+      const auto went = co_await follow_once(source, place, some);
+      if (went || !there(container, restarts)) co_return;
+      if (some) back_off.reset();
+      if (some || told != went.error()) tried_again("the log of " + source.origin, went.error());
+      told = went.error();
+      co_await pause->wait_until(cluster_.shard.clock().now() + back_off.next(random_));
+    }
+  }
+
+  /// @param some set when there was a new line.
+  Task<Result<>> follow_once(const Source& source, LogPlace& place, bool& some) {
+    control::LineStream stream(cluster_.client.executor(), cluster_.shard.clock());
+    const auto opened = co_await cluster_.client.open_log(stream, source.space, source.pod,
+                                                          source.query, cluster_.soon());
+    if (!opened) co_return opened.error();
+    for (;;) {
+      const auto line = co_await stream.read_line(TimePoint::max());
+      if (!line) co_return line.error();
+      if (!*line) co_return Result<>();
+      const auto text = place.take(**line);
+      if (!text) continue;
+      some = true;
+      print_line(source.origin, *text);
+      std::fflush(stdout);
     }
   }
 
@@ -146,8 +202,9 @@ class Follower final : public kube::Watcher::Listener {
   std::string pods_;  // for messages
   std::mt19937_64 random_{random_seed()};
   Scope logs_{cluster_.shard.executor()};
-  std::set<Run> seen_;
-  ErrorCode told_;  // of the failure at hand; none: all is well
+  std::map<Container, std::int64_t> runs_;  // a log ends with its run: restarts at the newest one
+  ErrorCode told_;                          // of the failure at hand; none: all is well
+  bool ended_ = false;
   int code_ = 0;
   kube::Watcher watcher_;
 };
@@ -162,12 +219,10 @@ Task<int> print_all(Cluster& cluster, kube::Watcher::What what, std::string serv
     for (const std::string& container : containers_of(pod)) {
       if (!has_started(pod, container)) continue;
       any = true;
-      kube::LogQuery query;
-      query.container = container;
-      const std::string origin = origin_of(pod, container);
-      const auto went = co_await print_log(cluster, std::string(kube::namespace_of(pod)),
-                                           std::string(kube::name_of(pod)), origin, query);
-      if (!went) code = refused("the log of " + origin, went.error());  // the others may tell more
+      const Source source = source_of(pod, container, false);
+      const auto went = co_await print_log(cluster, source);
+      if (!went)
+        code = refused("the log of " + source.origin, went.error());  // the others may tell more
     }
   }
   if (any) co_return code;

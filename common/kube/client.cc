@@ -278,6 +278,8 @@ Task<Result<>> Client::open_log(control::LineStream& stream, std::string space, 
   if (query.follow) add_param(target, "follow", "true");
   if (query.previous) add_param(target, "previous", "true");
   if (query.since_seconds) add_param(target, "sinceSeconds", std::to_string(*query.since_seconds));
+  add_param(target, "sinceTime", query.since);
+  if (query.timestamps) add_param(target, "timestamps", "true");
   co_return co_await open(stream, std::move(target), deadline);
 }
 

@@ -49,6 +49,8 @@ struct LogQuery {
   bool follow = false;    ///< Go on with what comes.
   bool previous = false;  ///< Of the run before its last restart.
   std::optional<std::int64_t> since_seconds;
+  std::string since;        ///< From that time on (RFC 3339), instead of since_seconds.
+  bool timestamps = false;  ///< Each line begins with when it was written, and a space.
 };
 
 /// Talks to a Kubernetes API server, real or the laptop's: narrow calls with JSON objects.

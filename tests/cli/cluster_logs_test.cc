@@ -91,5 +91,76 @@ TEST_F(ClusterLogs, AnOutageIsToldOnceAndTriedAgain) {
   EXPECT_EQ(told.err, "pilotlight: the pods of team/iris: unexpected HTTP status; trying again\n");
 }
 
+std::string pods(const std::string& status, const std::string& more = "") {
+  return ScriptedServer::answer(
+      200, R"({"metadata":{"resourceVersion":"7"},"items":[{"metadata":{"name":"iris-1",)"
+           R"("namespace":"team","uid":"u","resourceVersion":"5"},"spec":{"containers":[)"
+           R"({"name":"app"}]},"status":{"containerStatuses":[{"name":"app",)" +
+               status + "}]}}" + more + "]}");
+}
+
+/// An answer that goes on after `text`, or is cut behind it.
+std::string part(const std::string& text, bool cut) {
+  return "HTTP/1.1 200 x\r\nContent-Length: 1000000\r\n\r\n" + text +
+         (cut ? std::string(1, ScriptedServer::kCut) : "");
+}
+
+bool asks(const std::string& request, std::string_view what) {
+  return request.find(what) < request.find(" HTTP/1.1");
+}
+
+TEST_F(ClusterLogs, ALogThatBreaksGoesOnWhereItWas) {
+  std::vector<std::string> logs;
+  const Told told = run(
+      [&](const std::string& request) {
+        if (!asks(request, "/log?")) {
+          return asks(request, "watch=true") ? part("", false) : pods(R"("state":{"running":{}})");
+        }
+        logs.push_back(request.substr(0, request.find(" HTTP/1.1")));
+        if (logs.size() == 1) {
+          return part("2026-11-25T08:00:00.1Z a\n2026-11-25T08:00:00.2Z b\n2026-11-", true);
+        }
+        if (logs.size() == 2) return std::string();  // the server is away for a while
+        if (logs.size() == 3) {
+          return part(
+              "2026-11-25T08:00:00.1Z a\n2026-11-25T08:00:00.2Z b\n"
+              "2026-11-25T08:00:00.3Z c\n",
+              true);
+        }
+        end();
+        return part("", false);
+      },
+      true);
+  EXPECT_EQ(told.out, "[team/iris-1 app] a\n[team/iris-1 app] b\n[team/iris-1 app] c\n");
+  ASSERT_EQ(logs.size(), 4U);
+  EXPECT_EQ(logs[0].find("sinceTime"), std::string::npos);
+  EXPECT_NE(logs[1].find("sinceTime=2026-11-25T08%3A00%3A00Z"), std::string::npos) << logs[1];
+  EXPECT_NE(told.err.find("the log of team/iris-1 app: "), std::string::npos) << told.err;
+}
+
+TEST_F(ClusterLogs, ALogThatBreaksIsLeftAloneOnceItsPodIsGone) {
+  int logs = 0;
+  int watches = 0;
+  run(
+      [&](const std::string& request) {
+        if (asks(request, "/log?")) {
+          ++logs;
+          return std::string();
+        }
+        if (!asks(request, "watch=true")) return pods(R"("state":{"running":{}})");
+        ++watches;
+        if (watches == 1) {
+          return ScriptedServer::answer(
+              200, R"({"type":"DELETED","object":{"metadata":{"name":"iris-1","namespace":"team",)"
+                   R"("uid":"u","resourceVersion":"8"}}})"
+                   "\n");
+        }
+        if (watches == 6) end();  // by then the log would have been asked for again
+        return ScriptedServer::answer(500, "{}");
+      },
+      true);
+  EXPECT_LE(logs, 1);
+}
+
 }  // namespace
 }  // namespace pilotlight::cli
