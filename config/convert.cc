@@ -4,6 +4,7 @@
 
 #include "config/deployment_view.h"
 #include "config/json_reader.h"
+#include "config/manifest_items.h"
 #include "config/manifest_kinds.h"
 #include "config/revision.h"
 
@@ -201,7 +202,7 @@ void inject_one(const Document& document, const InjectSettings& settings, std::v
 Checked<std::vector<json>> convert(const std::vector<Document>& documents) {
   std::vector<json> out;
   Problems problems;
-  for (const Document& document : documents) {
+  for (const Document& document : objects_of(documents, problems)) {
     Report report([&document](const std::string& path) { return document.at(path); });
     convert_one(document, out, report);
     problems.insert(problems.end(), report.problems().begin(), report.problems().end());
@@ -214,7 +215,9 @@ Checked<std::vector<json>> inject(const std::vector<Document>& documents,
                                   const InjectSettings& settings) {
   std::vector<json> out;
   Problems problems;
-  for (const Document& document : documents) inject_one(document, settings, out, problems);
+  for (const Document& document : objects_of(documents, problems)) {
+    inject_one(document, settings, out, problems);
+  }
   if (!problems.empty()) return problems;
   return out;
 }

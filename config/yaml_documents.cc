@@ -166,12 +166,13 @@ bool is_utf8(const std::string& text) {
 }  // namespace
 
 std::string Document::at(const std::string& path) const {
+  const std::string within = item.empty() ? "" : ": " + item;
   std::string part = path;
   for (;;) {
     if (const auto found = lines.find(part); found != lines.end()) {
-      return fmt::format("{}:{}", file, found->second);
+      return fmt::format("{}:{}{}", file, found->second, within);
     }
-    if (part.empty()) return file;
+    if (part.empty()) return file + within;
     const std::size_t cut = part.find_last_of(".[");
     part.resize(cut == std::string::npos ? 0 : cut);
   }

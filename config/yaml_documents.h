@@ -10,13 +10,15 @@
 
 namespace pilotlight::config {
 
-/// One document of a file, as JSON, and where its parts were.
+/// One document of a file, or an item of a list in it, as JSON, and where its parts were.
 struct Document {
   nlohmann::json value;
   std::string file;
   std::map<std::string, std::size_t> lines;  ///< Path (json_reader.h) to line, from 1.
+  std::string item;                          ///< "items[2]"; "" for a document of its own.
 
-  /// `file:line` of a path, or of the nearest part around it that is there.
+  /// `file:line` of a path, or of the nearest part around it that is there; of an item with
+  /// `: items[2]` behind it.
   [[nodiscard]] std::string at(const std::string& path) const;
 };
 

@@ -1,5 +1,7 @@
 #include "config/convert.h"
 
+#include <functional>
+
 #include <gtest/gtest.h>
 
 #include "config/manifest.h"
@@ -164,6 +166,81 @@ TEST(InjectDocuments, ProblemsHaveTheirLine) {
   ASSERT_FALSE(out);
   EXPECT_EQ(out.error()[0].find("x.yaml:16: spec.template.spec.hostNetwork: got true"), 0U)
       << out.error()[0];
+}
+
+/// The documents as items of a v1 List, as `kubectl get -o yaml` writes them.
+std::string listed(const std::vector<std::string>& documents) {
+  std::string out = "apiVersion: v1\nkind: List\nitems:\n";
+  for (const std::string& document : documents) {
+    std::string before = "- ";
+    for (std::size_t at = 0; at < document.size();) {
+      const std::size_t end = document.find('\n', at) + 1;
+      out += before + document.substr(at, end - at);
+      before = "  ";
+      at = end;
+    }
+  }
+  return out;
+}
+
+TEST(Convert, TheItemsOfAListAreConvertedEach) {
+  const auto one = converted(test::service());
+  const std::string map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\n";
+  const auto out = converted(listed({map, test::service()}));
+  ASSERT_EQ(out.size(), 3U);
+  EXPECT_EQ(out[0]["kind"], "ConfigMap");
+  EXPECT_EQ(out[1], one[0]);
+  EXPECT_EQ(out[2], one[1]);
+}
+
+TEST(Convert, AProblemOfAnItemHasItsPlace) {
+  const auto refused = convert(
+      documents_of(listed({test::service(), test::service("", "      timeoutSeconds: no\n")})));
+  ASSERT_FALSE(refused);
+  ASSERT_EQ(refused.error().size(), 1U);
+  EXPECT_EQ(refused.error()[0].find("x.yaml:23: items[1]: spec.template.spec.timeoutSeconds: got"),
+            0U)
+      << refused.error()[0];
+}
+
+TEST(Convert, ADocumentThatIsNoObjectOfKubernetesIsRefused) {
+  for (const auto& act :
+       {std::function(convert), std::function([](const std::vector<Document>& documents) {
+          return inject(documents, InjectSettings());
+        })}) {
+    const auto wrong = [&act](const std::string& text) {
+      const auto out = act(documents_of(text));
+      std::string all;
+      if (!out) {
+        for (const std::string& problem : out.error()) all += problem + "\n";
+      }
+      return all;
+    };
+    EXPECT_EQ(wrong("metadata: {name: m}\n"),
+              "x.yaml:1: kind: got nothing, expected the kind of an object, as Deployment\n"
+              "x.yaml:1: apiVersion: got nothing, expected the version of its kind, as apps/v1\n");
+    EXPECT_EQ(wrong("just words\n"), "x.yaml:1: got \"just words\", expected an object\n");
+    EXPECT_EQ(wrong("apiVersion: v1\nkind: List\nitems: []\n"),
+              "x.yaml:3: items: got none, expected one at least\n");
+    EXPECT_EQ(wrong("apiVersion: v1\nkind: List\nitems: [{kind: Pod}]\n"),
+              "x.yaml:3: items[0]: apiVersion: got nothing, expected the version of its kind, as "
+              "apps/v1\n");
+  }
+}
+
+TEST(InjectDocuments, TheItemsOfAListGetTheSidecarEach) {
+  const auto out =
+      inject(documents_of(listed({test::deployment(), test::deployment()})), InjectSettings());
+  ASSERT_TRUE(out) << out.error().front();
+  ASSERT_EQ(out->size(), 2U);
+  for (const json& each : *out) {
+    EXPECT_EQ(each["spec"]["template"]["spec"]["initContainers"][0]["name"], kSidecarName);
+  }
+  const auto refused = inject(
+      documents_of(listed({test::deployment() + "      hostNetwork: true\n"})), InjectSettings());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error()[0].find("x.yaml:19: items[0]: spec.template.spec.hostNetwork: got"), 0U)
+      << refused.error()[0];
 }
 
 }  // namespace
