@@ -2,6 +2,7 @@
 
 #include <string_view>
 
+#include "config/check_deployment.h"
 #include "config/deployment_view.h"
 #include "config/json_reader.h"
 #include "config/manifest_items.h"
@@ -142,23 +143,45 @@ void add_objects(const Revision& revision, const json& written, std::vector<json
                  {"spec", {{"selector", selector}, {"ports", json::array({std::move(port)})}}}});
 }
 
-void convert_one(const Document& document, std::vector<json>& out, Report& report) {
+/// The place of a problem in the document; the path before its `: ` is the same there.
+std::string placed(const Document& document, const std::string& problem) {
+  return document.at(problem.substr(0, problem.find(": "))) + ": " + problem;
+}
+
+/// What the webhook would refuse of what has been made.
+Problems check_made(const Document& document, const std::vector<json>& made) {
+  Problems problems;
+  for (const json& object : made) {
+    if (object["kind"] != "Deployment") continue;
+    for (const std::string& problem : check_deployment(object, AutoscalerDefaults())) {
+      problems.push_back(placed(document, problem));
+    }
+  }
+  return problems;
+}
+
+Problems convert_one(const Document& document, std::vector<json>& out) {
   const std::string version = text(document.value, "apiVersion");
   if (!version.starts_with(kKnative)) {
     out.push_back(document.value);
-    return;
+    return {};
   }
+  Report report([&document](const std::string& path) { return document.at(path); });
   if (text(document.value, "kind") != "Service" || version != "serving.knative.dev/v1") {
     report.wrong("kind", in_quotes(version + " " + text(document.value, "kind")),
                  "serving.knative.dev/v1 Service: nothing else of Knative's can be converted");
-    return;
+    return report.problems();
   }
   ObjectReader root(&document.value, "", report, Unknown::refused);
   root.ignore({"apiVersion", "kind", "status"});
   std::vector<std::string> ignored;
   const Revision revision = read_service(root, AutoscalerDefaults(), ignored, Unknown::ignored);
   root.end();
-  if (report.problems().empty()) add_objects(revision, document.value, out);
+  if (!report.problems().empty()) return report.problems();
+  std::vector<json> made;
+  add_objects(revision, document.value, made);
+  out.insert(out.end(), made.begin(), made.end());
+  return check_made(document, made);
 }
 
 void inject_one(const Document& document, const InjectSettings& settings, std::vector<json>& out,
@@ -169,12 +192,7 @@ void inject_one(const Document& document, const InjectSettings& settings, std::v
   const bool pod = kind == "Pod" && text(document.value, "apiVersion") == "v1";
   if ((!deployment && !pod) || !is_injected(document.value)) return;
   const auto add = [&](const Problems& more) {
-    for (const std::string& problem : more) {
-      // `spec.template.spec.os: got ...`: the place in the file is that of the path before the `:
-      // `.
-      const std::string place = document.at(problem.substr(0, problem.find(": ")));
-      problems.push_back(place + ": " + problem);
-    }
+    for (const std::string& problem : more) problems.push_back(placed(document, problem));
   };
   if (pod) {
     const auto owner = owner_of_pod(document.value, text(document.value["metadata"], "namespace"));
@@ -203,9 +221,8 @@ Checked<std::vector<json>> convert(const std::vector<Document>& documents) {
   std::vector<json> out;
   Problems problems;
   for (const Document& document : objects_of(documents, problems)) {
-    Report report([&document](const std::string& path) { return document.at(path); });
-    convert_one(document, out, report);
-    problems.insert(problems.end(), report.problems().begin(), report.problems().end());
+    const Problems more = convert_one(document, out);
+    problems.insert(problems.end(), more.begin(), more.end());
   }
   if (!problems.empty()) return problems;
   return out;

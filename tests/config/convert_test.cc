@@ -203,6 +203,17 @@ TEST(Convert, AProblemOfAnItemHasItsPlace) {
       << refused.error()[0];
 }
 
+TEST(Convert, WhatTheWebhookWouldRefuseIsRefusedWithItsLine) {
+  const auto refused = convert(
+      documents_of(test::service("", "", "          ports: [{containerPort: 8080, name: h2c}]\n")));
+  ASSERT_FALSE(refused);
+  ASSERT_EQ(refused.error().size(), 1U);
+  EXPECT_EQ(refused.error()[0].find("x.yaml:11: spec.template.spec.containers[0].ports[0].name: "
+                                    "got \"h2c\""),
+            0U)
+      << refused.error()[0];
+}
+
 TEST(Convert, ADocumentThatIsNoObjectOfKubernetesIsRefused) {
   for (const auto& act :
        {std::function(convert), std::function([](const std::vector<Document>& documents) {
