@@ -60,6 +60,25 @@ Written written(const std::string& file) {
   return Written::run;
 }
 
+/// A check that has compared nothing has not passed.
+int checked(const std::string& file, std::size_t decisions) {
+  if (decisions > 0) return 0;
+  std::fprintf(stderr, "pilotlight: %s: got no decision to check, expected one at least\n",
+               file.c_str());
+  return kExitConfig;
+}
+
+/// A decision with all that same() compares.
+std::string whole_line(const autoscaler::TraceTick& tick, const autoscaler::Decision& decision) {
+  kube::Json line = kube::parse_json(decision_line(tick, decision)).value_or(kube::Json::object());
+  line["reason"] = to_string(decision.reason);
+  line["leading"] = decision.leading;
+  line["panicking"] = decision.panicking;
+  line["limited"] = decision.limited;
+  line["direct"] = decision.direct;
+  return line.dump();
+}
+
 /// Says at which turn of a recording something is not as it should be.
 int differs(const std::string& name, const autoscaler::RecordedTurn& turn, std::int32_t wanted,
             const char* what) {
@@ -80,7 +99,10 @@ int decide_as_one(const std::string& file, bool check) {
     }
     return kExitConfig;
   }
+  std::size_t all_turns = 0;
   for (const auto& [name, recording] : *recordings) {
+    all_turns += recording.turns.size();
+    if (recording.turns.empty()) continue;
     const autoscaler::AsOne one = take_as_one(recording);
     const auto& turns = recording.turns;
     for (std::size_t i = 0; !check && i < turns.size(); ++i) {
@@ -103,7 +125,7 @@ int decide_as_one(const std::string& file, bool check) {
         name.c_str(), turns.size(), one.processes, one.different, one.held,
         recording.largest_difference());
   }
-  return 0;
+  return check ? checked(file, all_turns) : 0;
 }
 
 /// Every decision of such a file; each has its state with it, so that none depends on another.
@@ -129,19 +151,20 @@ int decide_again(const std::string& file, bool check) {
     autoscaler::TraceTick tick;
     tick.ms = logged->unix_ms;
     tick.ready = logged->seen.ready;
-    const std::string got = decision_line(tick, again.decision);
     if (!check) {
-      std::puts(got.c_str());
+      std::puts(decision_line(tick, again.decision).c_str());
     } else if (!same(again.decision, logged->decision)) {
       std::fprintf(stderr,
                    "pilotlight: %s: the decision differs\n  recorded: %s\n  got:      %s\n"
                    "  inputs:   %s\n",
-                   where.c_str(), decision_line(tick, logged->decision).c_str(), got.c_str(),
-                   line.c_str());
+                   where.c_str(), whole_line(tick, logged->decision).c_str(),
+                   whole_line(tick, again.decision).c_str(), line.c_str());
       return kExitDifferent;
     }
   }
-  if (check) std::printf("%s: %zu decisions agree\n", file.c_str(), decisions);
+  if (!check) return 0;
+  if (const int code = checked(file, decisions)) return code;
+  std::printf("%s: %zu decisions agree\n", file.c_str(), decisions);
   return 0;
 }
 
@@ -182,7 +205,9 @@ int decide_file(const std::string& file, bool check) {
       return code;
     }
   }
-  if (check) std::printf("%s: %zu decisions agree\n", file.c_str(), ticks);
+  if (!check) return 0;
+  if (const int code = checked(file, ticks)) return code;
+  std::printf("%s: %zu decisions agree\n", file.c_str(), ticks);
   return 0;
 }
 
