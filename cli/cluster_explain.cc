@@ -1,26 +1,19 @@
 #include <algorithm>
-#include <cstdio>
-#include <limits>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "cli/cluster.h"
-#include "common/base/system_clock.h"
+#include "cli/explanation.h"
 
 namespace pilotlight::cli {
 namespace {
 
 constexpr const char* kAutoscalers = "app.kubernetes.io/name=pilotlight-autoscaler";
 constexpr const char* kContainer = "autoscaler";
-constexpr std::int64_t kSlackSeconds = 60;  // lines may be written after what they tell of
-
-struct Line {
-  std::int64_t ms = 0;
-  std::string text;
-};
-
 /// The lines of the event log that one container has written; others are not JSON.
 Task<Result<>> read_lines(Cluster& cluster, std::string pod, kube::LogQuery query,
-                          std::vector<Line>& lines) {
+                          Explanation& explanation) {
   control::LineStream stream(cluster.client.executor(), cluster.shard.clock());
   const auto opened = co_await cluster.client.open_log(
       stream, cluster.system_namespace, std::move(pod), std::move(query), cluster.soon());
@@ -29,13 +22,7 @@ Task<Result<>> read_lines(Cluster& cluster, std::string pod, kube::LogQuery quer
     auto line = co_await stream.read_line(cluster.soon());
     if (!line) co_return line.error();
     if (!*line) co_return Result<>();
-    if (!(*line)->starts_with('{')) continue;
-    const auto event = kube::parse_json(**line);
-    if (!event) continue;
-    Line kept;
-    kept.ms = kube::integer(*event, {"ms"}).value_or(0);
-    kept.text = std::move(**line);
-    lines.push_back(std::move(kept));
+    if ((*line)->starts_with('{')) explanation.take(**line);
   }
 }
 
@@ -54,38 +41,24 @@ Task<int> cluster_explain(Cluster& cluster, const ExplainOptions& options) {
   if (!since) co_return 78;
   const auto pods = co_await objects(cluster, kube::kPods, cluster.system_namespace, kAutoscalers);
   if (!pods) co_return refused("the autoscaler's pods", pods.error());
-  std::vector<Line> lines;
+  Explanation explanation(options, *since);
   for (const kube::Json& pod : *pods) {
     const std::string name(kube::name_of(pod));
     kube::LogQuery query;
     query.container = kContainer;
-    if (*since > 0) {
-      query.since_seconds = (wall_clock_ns() / 1'000'000 - *since) / 1000 + kSlackSeconds;
-    }
     if (restarts(pod) > 0) {
       query.previous = true;
       // What the kubelet has not kept is no reason to keep quiet about the rest.
-      static_cast<void>(co_await read_lines(cluster, name, query, lines));
+      static_cast<void>(co_await read_lines(cluster, name, query, explanation));
       query.previous = false;
     }
-    const auto read = co_await read_lines(cluster, name, query, lines);
+    const auto read = co_await read_lines(cluster, name, query, explanation);
     if (!read) static_cast<void>(refused("the log of pod " + name, read.error()));
   }
-  std::stable_sort(lines.begin(), lines.end(),
-                   [](const Line& a, const Line& b) { return a.ms < b.ms; });
-  std::size_t told = 0;
-  for (const Line& line : lines) {
-    const auto text = explain_line(line.text, options, *since);
-    if (!text) continue;
-    std::fputs(text->c_str(), stdout);
-    ++told;
-  }
-  if (told > 0) co_return 0;
-  std::fprintf(stderr,
-               "pilotlight: nothing about \"%s\"%s is in the logs of %zu autoscalers in %s\n",
-               options.service.c_str(), options.since.empty() ? "" : " of that time", pods->size(),
-               cluster.system_namespace.c_str());
-  co_return 1;
+  explanation.sort();
+  co_return print(
+      explanation, options,
+      fmt::format("the logs of {} autoscalers in {}", pods->size(), cluster.system_namespace));
 }
 
 }  // namespace pilotlight::cli

@@ -1,14 +1,13 @@
 #include "cli/decide.h"
 
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <fstream>
 
 #include "autoscaler/decision_json.h"
 #include "autoscaler/recording.h"
 #include "autoscaler/replay.h"
 #include "autoscaler/trace_json.h"
+#include "cli/line_file.h"
 #include "common/kube/json.h"
 
 namespace pilotlight::cli {
@@ -171,17 +170,18 @@ int decide_again(const std::string& file, bool check) {
 }  // namespace
 
 int decide_file(const std::string& file, bool check) {
+  LineFile first(file);
+  std::string ignored;
+  if (!first.next(ignored) && first.error() != 0) {
+    say_unreadable(file, first.error());
+    return kExitConfig;
+  }
   switch (written(file)) {
     case Written::decisions: return decide_again(file, check);
     case Written::recording: return decide_as_one(file, check);
     case Written::run: break;
   }
   std::ifstream in(file);
-  if (!in) {
-    std::fprintf(stderr, "pilotlight: %s: got %s, expected a file of JSON lines\n", file.c_str(),
-                 std::strerror(errno));
-    return kExitConfig;
-  }
   const auto trace = autoscaler::read_trace(in, file);
   if (!trace) {
     for (const std::string& problem : trace.error()) {

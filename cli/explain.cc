@@ -1,15 +1,13 @@
 #include "cli/explain.h"
 
+#include <cerrno>
 #include <cstdio>
-#include <ctime>
-#include <fstream>
 #include <limits>
+#include <optional>
 
-#include <fmt/format.h>
-
-#include "cli/sentences.h"
+#include "cli/explanation.h"
+#include "cli/line_file.h"
 #include "common/base/system_clock.h"
-#include "common/kube/json.h"
 #include "config/scalars.h"
 #include "local/state_dir.h"
 
@@ -18,33 +16,29 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string local_time(std::int64_t ms) {
-  const std::time_t seconds = ms / 1000;
-  std::tm parts{};
-  localtime_r(&seconds, &parts);
-  char text[32];
-  const std::size_t length = std::strftime(text, sizeof text, "%F %T", &parts);
-  return std::string(text, length);
+/// Takes every line; false, said on standard error, when the file is there and cannot be read.
+bool take_all(LineFile& file, const std::string& path, Explanation& explanation) {
+  for (std::string line; file.next(line);) explanation.take(line);
+  if (file.error() == 0 || file.error() == ENOENT) return true;
+  say_unreadable(path, file.error());
+  return false;
 }
 
-bool is_about(const kube::Json& event, const std::string& service) {
-  const std::string name(kube::text(event, {"service"}));
-  return service == name || service == std::string(kube::text(event, {"namespace"})) + "/" + name;
+/// Both files of the log. The newest may become the one before it at any time, so both are opened
+/// before one is read, and again if that has happened in between.
+bool read_log(const std::string& newest, Explanation& explanation) {
+  const std::string before = newest + ".1";
+  std::optional<LineFile> second(newest);
+  std::optional<LineFile> first(before);
+  for (int tries = 0; tries < 3 && second->error() == 0 && !second->is_at(newest); ++tries) {
+    second.emplace(newest);
+    first.emplace(before);
+  }
+  const bool whole = take_all(*first, before, explanation);
+  return take_all(*second, newest, explanation) && whole;
 }
 
 }  // namespace
-
-std::optional<std::string> explain_line(std::string_view line, const ExplainOptions& options,
-                                        std::int64_t since_ms) {
-  const auto event = kube::parse_json(line);
-  if (!event || !is_about(*event, options.service)) return std::nullopt;
-  const std::int64_t ms = kube::integer(*event, {"ms"}).value_or(0);
-  if (ms < since_ms) return std::nullopt;
-  if (options.json) return std::string(line) + "\n";
-  const std::string sentence = sentence_of(*event);
-  if (sentence.empty()) return std::nullopt;
-  return fmt::format("{}  {:<10}  {}\n", local_time(ms), topic_of(*event), sentence);
-}
 
 std::optional<std::int64_t> since_of(const ExplainOptions& options) {
   if (options.since.empty()) return std::numeric_limits<std::int64_t>::min();
@@ -60,21 +54,13 @@ std::optional<std::int64_t> since_of(const ExplainOptions& options) {
 int explain(const fs::path& state_dir, const ExplainOptions& options) {
   const auto since_ms = since_of(options);
   if (!since_ms) return 78;
-  std::size_t told = 0;
-  const fs::path newest = state_dir / local::kDecisionFile;
-  for (const std::string& name : {newest.string() + ".1", newest.string()}) {
-    std::ifstream file(name);
-    for (std::string line; std::getline(file, line);) {
-      const auto text = explain_line(line, options, *since_ms);
-      if (!text) continue;
-      std::fputs(text->c_str(), stdout);
-      ++told;
-    }
-  }
-  if (told > 0) return 0;
-  std::fprintf(stderr, "pilotlight: nothing about \"%s\"%s is in %s\n", options.service.c_str(),
-               options.since.empty() ? "" : " of that time", newest.c_str());
-  return 1;
+  Explanation explanation(options, *since_ms);
+  const std::string newest = state_dir / local::kDecisionFile;
+  const bool whole = read_log(newest, explanation);
+  // Half of a story would be told as if it were all of it.
+  if (!whole && explanation.services().empty()) return 1;
+  const int code = print(explanation, options, newest);
+  return whole || code != 0 ? code : 1;
 }
 
 }  // namespace pilotlight::cli

@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <optional>
 #include <string>
-#include <string_view>
 
 namespace pilotlight::cli {
 
@@ -17,17 +16,12 @@ struct ExplainOptions {
 
 /// `pilotlight explain SERVICE`: why it has the replicas it has, what its cold starts were spent on
 /// and why requests were refused, from the event log on disk; also after `up` has ended. @return
-/// the exit code: 0; 1 when nothing is known; 78 for a bad duration.
+/// the exit code: 0; 1 when nothing is known or the log cannot be read; 78 for a bad duration, and
+/// for a name that several services have.
 [[nodiscard]] int explain(const std::filesystem::path& state_dir, const ExplainOptions& options);
 
 /// From when on it is told, in milliseconds of the wall clock; the least number for all of it.
 /// None, with the reason on standard error, for a bad duration.
 [[nodiscard]] std::optional<std::int64_t> since_of(const ExplainOptions& options);
-
-/// One line of the event log for people, with its newline: "2026-11-25 08:00:00  0 -> 2  floor:
-/// ...", in local time. None when the line is not of that service, older, or better told by others.
-[[nodiscard]] std::optional<std::string> explain_line(std::string_view line,
-                                                      const ExplainOptions& options,
-                                                      std::int64_t since_ms);
 
 }  // namespace pilotlight::cli

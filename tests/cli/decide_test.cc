@@ -91,5 +91,13 @@ TEST_F(Decide, NothingToCheckIsNoSuccess) {
   EXPECT_EQ(said, expected);
 }
 
+TEST_F(Decide, AFolderIsNotAnEmptyFile) {
+  std::filesystem::create_directory(path_);
+  std::string said;
+  EXPECT_EQ(check(said), 78);
+  EXPECT_EQ(said,
+            "pilotlight: " + path_ + ": got \"Is a directory\", expected a file of JSON lines\n");
+}
+
 }  // namespace
 }  // namespace pilotlight::cli

@@ -170,7 +170,7 @@ def test_the_log_before_a_restart_is_read_too(world, installed):
     installed.run("explain", "echo", "--since", "10m", code=1)
     asked = [query for pod, _, query in installed.asked if pod == "pilotlight-autoscaler"]
     assert [query.get("previous") for query in asked] == ["true", None]
-    assert all(600 <= int(query["sinceSeconds"]) <= 700 for query in asked)
+    assert not any("sinceSeconds" in query for query in asked), "what held before is told as well"
 
 
 def test_the_logs_of_a_service_are_those_of_its_pods(world, installed):
