@@ -27,7 +27,8 @@ struct Demand {
 };
 
 std::string text_of(double value) {
-  return value < 1000 ? fmt::format("{:.4g}", value) : fmt::format("{:.0f}", value);
+  const bool in_full = value >= 1000 && value < 1e15;  // beyond, digits tell nothing
+  return in_full ? fmt::format("{:.0f}", value) : fmt::format("{:.4g}", value);
 }
 
 std::string ratio(const Demand& demand) {
@@ -47,28 +48,27 @@ std::string exactly(const Demand& demand) {
 
 /// Something kept the number below what demand asks for.
 std::string fewer_than_wanted(const Demand& demand, const Json& decision) {
-  std::string text = fmt::format("{}, so {:.0f} were wanted", ratio(demand), demand.wanted());
+  std::string text = fmt::format("{}, so {} were wanted", ratio(demand), text_of(demand.wanted()));
   const double rate = number(decision, {"policy", "max_scale_up_rate"}, 0);
   if (kube::boolean(decision, {"limited"}, false)) return text + ", which is above max-scale";
   if (rate > 0 && std::ceil(rate * demand.ready) <= static_cast<double>(demand.desired)) {
-    text += fmt::format(", but max-scale-up-rate {:.3g} allows {} from {:.0f} ready", rate,
-                        demand.desired, demand.ready);
+    text += fmt::format(", but max-scale-up-rate {:.3g} allows {} from {} ready", rate,
+                        demand.desired, text_of(demand.ready));
   }
   return text;
 }
 
 /// Something kept it above.
 std::string more_than_wanted(const Demand& demand, const Json& decision) {
-  std::string text = fmt::format("{}, so {:.0f} would do", ratio(demand), demand.wanted());
+  std::string text = fmt::format("{}, so {} would do", ratio(demand), text_of(demand.wanted()));
   const double rate = number(decision, {"policy", "max_scale_down_rate"}, 0);
   const double least = number(decision, {"policy", "activation_scale"}, 1);
   if (kube::boolean(decision, {"panicking"}, false)) {
     return text + ", but nothing goes down within a window of a panic";
   }
   if (rate > 0 && std::floor(demand.ready / rate) == static_cast<double>(demand.desired)) {
-    return text +
-           fmt::format(", but max-scale-down-rate {:.3g} allows no fewer than {} from {:.0f}", rate,
-                       demand.desired, demand.ready);
+    return text + fmt::format(", but max-scale-down-rate {:.3g} allows no fewer than {} from {}",
+                              rate, demand.desired, text_of(demand.ready));
   }
   if (least == static_cast<double>(demand.desired)) {
     return text + fmt::format(", but activation-scale is {}", demand.desired);
@@ -82,9 +82,9 @@ std::string arithmetic_of(const Json& decision) {
   const std::string_view reason = kube::text(decision, {"reason"});
   if (reason != "load" && reason != "panic" && reason != "poke") return {};
   const Json& signals = kube::array(decision, {"seen", "signals"});
-  const auto leading = static_cast<std::size_t>(number(decision, {"leading"}, 0));
-  if (leading >= signals.size()) return {};
-  const Json& signal = signals[leading];
+  const std::int64_t leading = kube::integer(decision, {"leading"}).value_or(0);
+  if (leading < 0 || leading >= std::ssize(signals)) return {};
+  const Json& signal = signals[static_cast<std::size_t>(leading)];
   Demand demand;
   demand.target = number(signal, {"target"}, 0);
   if (!(demand.target > 0) || kube::text(signal, {"kind"}) != "average") return {};
@@ -92,7 +92,7 @@ std::string arithmetic_of(const Json& decision) {
   if (reason != "load") demand.value = std::max(demand.value, number(decision, {"panic"}, 0));
   demand.ready = std::max(1.0, number(decision, {"seen", "ready"}, 0));
   demand.desired = kube::integer(decision, {"desired"}).value_or(0);
-  if (!(demand.value > 0) || demand.desired < 1) return {};
+  if (!(demand.value > 0) || !std::isfinite(demand.wanted()) || demand.desired < 1) return {};
   const auto desired = static_cast<double>(demand.desired);
   if (demand.wanted() > desired) return fewer_than_wanted(demand, decision);
   if (demand.wanted() < desired) return more_than_wanted(demand, decision);

@@ -7,9 +7,11 @@
 
 #include <boost/asio/this_coro.hpp>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "cli/cluster.h"
 #include "cli/log_place.h"
+#include "cli/printable.h"
 #include "common/base/system_clock.h"
 #include "common/kube/watcher.h"
 #include "config/revision.h"
@@ -75,8 +77,12 @@ Source source_of(const Json& pod, const std::string& container, bool follow) {
   return source;
 }
 
+/// As it is into a file or a pipe.
 void print_line(const std::string& origin, std::string_view line) {
-  std::fputs(fmt::format("[{}] {}\n", origin, line).c_str(), stdout);
+  static const bool terminal = isatty(STDOUT_FILENO) != 0;
+  std::string text = fmt::format("[{}] {}\n", origin, line);
+  if (terminal) text = printable(text);
+  std::fwrite(text.data(), 1, text.size(), stdout);
 }
 
 /// Prints one container's log to its end. @return what ended it early.

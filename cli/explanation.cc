@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/printable.h"
 #include "cli/sentences.h"
 
 namespace pilotlight::cli {
@@ -89,14 +90,14 @@ std::string Explanation::told(const Line& line, bool several) {
   const std::string sentence = sentence_of(line.event);
   if (sentence.empty()) return {};
   return fmt::format("{}  {:<10}  {}{}\n", local_time(line.ms), topic_of(line.event),
-                     several ? line.revision + ": " : "", sentence);
+                     several ? printable(line.revision) + ": " : "", sentence);
 }
 
 std::string Explanation::held(const Line& line, bool several) {
   const std::int64_t replicas = desired_of(line.event);
   return fmt::format("since {}: {}{} replica{}, {}\n", local_time(line.ms),
-                     several ? line.revision + ": " : "", replicas, replicas == 1 ? "" : "s",
-                     sentence_of(line.event));
+                     several ? printable(line.revision) + ": " : "", replicas,
+                     replicas == 1 ? "" : "s", sentence_of(line.event));
 }
 
 int print(const Explanation& explanation, const ExplainOptions& options, const std::string& where) {

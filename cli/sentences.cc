@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <optional>
 
 #include <fmt/format.h>
 
+#include "cli/printable.h"
 #include "local/story.h"
 
 namespace pilotlight::cli {
@@ -16,9 +18,16 @@ using local::length_text;
 
 constexpr std::size_t kWordsLines = 5;
 
-std::int64_t number(const Json& event, kube::Path path) {
-  return kube::integer(event, path).value_or(0);
+/// A count or a length. Nothing that is told of is below 0, or beyond kMost; what a broken line has
+/// is brought there, so that no sum or product of a few overflows.
+std::optional<std::int64_t> amount(const Json& event, kube::Path path) {
+  constexpr std::int64_t kMost = 1'000'000'000'000'000;  // 30 years of microseconds
+  const auto value = kube::integer(event, path);
+  if (!value) return std::nullopt;
+  return std::clamp<std::int64_t>(*value, 0, kMost);
 }
+
+std::int64_t number(const Json& event, kube::Path path) { return amount(event, path).value_or(0); }
 
 std::string ordinal(std::int64_t n) {
   const std::int64_t tens = n % 100;
@@ -97,7 +106,7 @@ std::string phases_text(const Json& event) {
   std::int64_t longest_us = 0;
   std::int64_t sum_us = 0;
   for (const std::string_view phase : kOrder) {
-    const auto us = kube::integer(event, {"phases_us", phase});
+    const auto us = amount(event, {"phases_us", phase});
     if (!us) continue;
     const std::string_view word = phase == "first_byte" ? "first byte" : phase;
     text += fmt::format("{}{} {}", text.empty() ? "" : ", ", word, length_text(*us));
@@ -115,7 +124,7 @@ std::string phases_text(const Json& event) {
 
 std::string cold_start_text(const Json& event) {
   const std::string to_ready = length_text(number(event, {"to_ready_us"}));
-  const auto to_answer = kube::integer(event, {"to_answer_us"});
+  const auto to_answer = amount(event, {"to_answer_us"});
   const std::string text = to_answer ? fmt::format("first answer after {}, replica ready after {}",
                                                    length_text(*to_answer), to_ready)
                                      : fmt::format("replica ready after {}", to_ready);
@@ -124,21 +133,21 @@ std::string cold_start_text(const Json& event) {
 }
 
 std::string patch_text(const Json& event) {
-  const std::int64_t attempt = number(event, {"attempt"});
+  const std::int64_t attempt = std::max<std::int64_t>(number(event, {"attempt"}), 1);
   const std::int64_t to = number(event, {"to"});
   if (kube::boolean(event, {"taken"}, false)) {
     if (attempt <= 1) return {};
     return fmt::format("the API took {} at the {} attempt", to, ordinal(attempt));
   }
   // Of a long row of failures the 1st, 2nd, 4th, 8th, ...
-  if (attempt > 0 && !std::has_single_bit(static_cast<std::uint64_t>(attempt))) return {};
+  if (!std::has_single_bit(static_cast<std::uint64_t>(attempt))) return {};
   const std::string_view message = kube::text(event, {"message"});
   std::string text = fmt::format("the API did not take {} at the {} attempt after {}: {}", to,
                                  ordinal(attempt), length_text(number(event, {"took_us"})),
                                  message.empty() ? kube::text(event, {"error"}) : message);
   const std::int64_t status = number(event, {"status"});
   if (status != 0) text += fmt::format(" (HTTP {})", status);
-  const auto retry_us = kube::integer(event, {"retry_us"});
+  const auto retry_us = amount(event, {"retry_us"});
   return text + (retry_us ? fmt::format("; tried again in {}", length_text(*retry_us))
                           : std::string("; given up"));
 }
@@ -173,7 +182,7 @@ std::string wake_failed_text(const Json& event) {
   if (kube::find(event, {"exit_code"}) != nullptr) {
     return text + fmt::format("{}: {}", name, exit_text(event));
   }
-  if (const auto running_us = kube::integer(event, {"running_us"})) {
+  if (const auto running_us = amount(event, {"running_us"})) {
     return text + fmt::format(
                       "the app of {} has run for {} and its readiness probe has not "
                       "succeeded; see the probe, the port it listens on ($PORT), and "
@@ -251,22 +260,7 @@ std::string_view kind_of(const Json& event) {
   return kind.empty() ? "decision" : kind;
 }
 
-}  // namespace
-
-std::string topic_of(const Json& event) {
-  const std::string_view kind = kind_of(event);
-  if (kind == "cold_start") return "cold start";
-  if (kind == "wake_failed") return "no answer";
-  if (kind == "refusals") return "refused";
-  if (kind == "left_alone") return "left alone";
-  if (kind == "refused") return "no Pod";
-  if (kind != "decision") return std::string(kind);
-  const std::int64_t from = number(event, {"from"});
-  const std::int64_t desired = number(event, {"desired"});
-  return from == desired ? fmt::format("stays {}", from) : fmt::format("{} -> {}", from, desired);
-}
-
-std::string sentence_of(const Json& event) {
+std::string text_of(const Json& event) {
   const std::string_view kind = kind_of(event);
   if (kind == "decision") return decision_text(event);
   if (kind == "cold_start") return cold_start_text(event);
@@ -279,5 +273,22 @@ std::string sentence_of(const Json& event) {
     return fmt::format("no Pod can be made: {}", kube::text(event, {"reason"}));
   return {};
 }
+
+}  // namespace
+
+std::string topic_of(const Json& event) {
+  const std::string_view kind = kind_of(event);
+  if (kind == "cold_start") return "cold start";
+  if (kind == "wake_failed") return "no answer";
+  if (kind == "refusals") return "refused";
+  if (kind == "left_alone") return "left alone";
+  if (kind == "refused") return "no Pod";
+  if (kind != "decision") return printable(kind);
+  const std::int64_t from = number(event, {"from"});
+  const std::int64_t desired = number(event, {"desired"});
+  return from == desired ? fmt::format("stays {}", from) : fmt::format("{} -> {}", from, desired);
+}
+
+std::string sentence_of(const Json& event) { return printable(text_of(event)); }
 
 }  // namespace pilotlight::cli

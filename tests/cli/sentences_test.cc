@@ -96,6 +96,34 @@ TEST(Sentences, OnlyTheLastFiveLinesOfWhatAnAppWroteAreTold) {
   EXPECT_EQ(sentence_of(silent), "r: c exited with 0; it wrote nothing");
 }
 
+TEST(Sentences, NumbersThatCannotBeAreBroughtToSomethingThatCan) {
+  const auto told = [](const char* text) { return sentence_of(Json::parse(text)); };
+  EXPECT_EQ(arithmetic_of(decision(R"({"stable": 1e308, "limited": true})")),
+            "1e+308 / 2.8 per replica = 3.571e+307, so 3.571e+307 were wanted, which is above "
+            "max-scale");
+  EXPECT_EQ(arithmetic_of(decision(R"({"stable": 1e308,
+                                       "seen": {"signals": [{"kind": "average", "target": 0.1}]}})")),
+            "")
+      << "infinite";
+  EXPECT_EQ(arithmetic_of(decision(R"({"leading": -1})")), "");
+  EXPECT_EQ(arithmetic_of(decision(R"({"leading": 1e300})")), arithmetic_of(decision("{}")))
+      << "no integer";
+  EXPECT_EQ(told(R"({"event": "patch", "to": 2, "attempt": -9223372036854775808, "taken": false,
+                     "took_us": -1, "error": "e"})"),
+            "the API did not take 2 at the 1st attempt after 0.0 ms: e; given up");
+  EXPECT_EQ(told(R"({"event": "cold_start", "to_ready_us": 1000, "phases_us":
+                     {"start": 9223372036854775807, "listen": 9223372036854775807}})"),
+            "replica ready after 1.0 ms: start 1000000000.00 s, listen 1000000000.00 s; 50 % of it "
+            "was starting the process");
+}
+
+TEST(Sentences, WhatAnAppWroteDoesNotReachTheTerminalAsItIs) {
+  const Json event = Json::parse(R"({"event": "replica", "phase": "exited", "replica": "r",
+      "container": "c", "exit_code": 1, "last_words": "\u001b[31mred\r\n\ta\u009b2Jb\u007f"})");
+  EXPECT_EQ(sentence_of(event),
+            "r: c exited with 1; its last words:\n    | \\x1b[31mred\\x0d\n    | \ta\\x9b2Jb\\x7f");
+}
+
 TEST(Sentences, AnUnknownEventIsLeftOut) {
   EXPECT_EQ(sentence_of(Json::parse(R"({"event": "from the future"})")), "");
   EXPECT_EQ(sentence_of(Json::parse(R"({"event": "poke", "parked": 3})")), "");
