@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/kept_until.h"
 #include "cli/sentences.h"
 
 namespace pilotlight::cli {
@@ -16,14 +17,17 @@ double number(const Json& event, kube::Path path, double fallback) {
   return value != nullptr && value->is_number() ? value->get<double>() : fallback;
 }
 
-/// The average that asked for most, and what each replica should have of it.
+/// The signal that asked for most, and what it should be: of a sum over all replicas what each
+/// should have, else what the whole should be, which replicas follow in proportion.
 struct Demand {
   double value = 0;
   double target = 0;
   double ready = 1;
   std::int64_t desired = 0;
+  bool is_sum = true;
 
-  [[nodiscard]] double wanted() const { return std::ceil(value / target); }
+  [[nodiscard]] double quotient() const { return (is_sum ? 1 : ready) * value / target; }
+  [[nodiscard]] double wanted() const { return std::ceil(quotient()); }
 };
 
 std::string text_of(double value) {
@@ -32,14 +36,18 @@ std::string text_of(double value) {
 }
 
 std::string ratio(const Demand& demand) {
-  return fmt::format("{} / {} per replica = {}", text_of(demand.value), text_of(demand.target),
-                     text_of(demand.value / demand.target));
+  if (demand.is_sum) {
+    return fmt::format("{} / {} per replica = {}", text_of(demand.value), text_of(demand.target),
+                       text_of(demand.quotient()));
+  }
+  return fmt::format("{} ready x {} / {} = {}", text_of(demand.ready), text_of(demand.value),
+                     text_of(demand.target), text_of(demand.quotient()));
 }
 
 std::string exactly(const Demand& demand) {
   const auto fewer = static_cast<double>(demand.desired - 1);
   std::string text = fmt::format("{}, so {}", ratio(demand), demand.desired);
-  if (fewer >= 1) {
+  if (demand.is_sum && fewer >= 1) {
     text += fmt::format(": with {} each would have {}", demand.desired - 1,
                         text_of(demand.value / fewer));
   }
@@ -80,14 +88,17 @@ std::string more_than_wanted(const Demand& demand, const Json& decision) {
 
 std::string arithmetic_of(const Json& decision) {
   const std::string_view reason = kube::text(decision, {"reason"});
-  if (reason != "load" && reason != "panic" && reason != "poke") return {};
+  if (reason != "load" && reason != "panic" && reason != "poke") return kept_until(decision);
   const Json& signals = kube::array(decision, {"seen", "signals"});
   const std::int64_t leading = kube::integer(decision, {"leading"}).value_or(0);
   if (leading < 0 || leading >= std::ssize(signals)) return {};
   const Json& signal = signals[static_cast<std::size_t>(leading)];
   Demand demand;
   demand.target = number(signal, {"target"}, 0);
-  if (!(demand.target > 0) || kube::text(signal, {"kind"}) != "average") return {};
+  const std::string_view kind = kube::text(signal, {"kind"});
+  demand.is_sum = kind == "average";
+  const bool known = demand.is_sum || kind == "value" || kind == "utilization";
+  if (!(demand.target > 0) || !known) return {};
   demand.value = number(decision, {"stable"}, 0);
   if (reason != "load") demand.value = std::max(demand.value, number(decision, {"panic"}, 0));
   demand.ready = std::max(1.0, number(decision, {"seen", "ready"}, 0));

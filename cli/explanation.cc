@@ -2,25 +2,16 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <ctime>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "cli/local_time.h"
 #include "cli/printable.h"
 #include "cli/sentences.h"
 
 namespace pilotlight::cli {
 namespace {
-
-std::string local_time(std::int64_t ms) {
-  const std::time_t seconds = ms / 1000;
-  std::tm parts{};
-  localtime_r(&seconds, &parts);
-  char text[32];
-  const std::size_t length = std::strftime(text, sizeof text, "%F %T", &parts);
-  return std::string(text, length);
-}
 
 bool is_decision(const kube::Json& event) {
   const std::string_view kind = kube::text(event, {"event"});

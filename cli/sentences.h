@@ -17,7 +17,8 @@ namespace pilotlight::cli {
 [[nodiscard]] std::string sentence_of(const kube::Json& event);
 
 /// Why a decision that followed demand came to this number and no other: "18.2 / 2.8 per replica =
-/// 6.5, so 7: with 6 each would have 3.033". "" for decisions that followed something else.
+/// 6.5, so 7: with 6 each would have 3.033"; how long one that keeps replicas for a time does so.
+/// "" for decisions that followed something else.
 [[nodiscard]] std::string arithmetic_of(const kube::Json& decision);
 
 }  // namespace pilotlight::cli

@@ -1,5 +1,8 @@
 #include "cli/sentences.h"
 
+#include <cstdlib>
+#include <ctime>
+
 #include <gtest/gtest.h>
 
 namespace pilotlight::cli {
@@ -44,8 +47,52 @@ TEST(Sentences, ALimitThatKeptItLowerOrHigherIsNamed) {
             "2.8 / 2.8 per replica = 1, so 1 would do, but activation-scale is 3");
 }
 
+TEST(Sentences, AValueOfAllReplicasIsWorkedOutFromTheReadyOnes) {
+  const auto value = [](const char* more) {
+    Json event = decision(more);
+    event["seen"]["signals"][0]["kind"] = "value";
+    return arithmetic_of(event);
+  };
+  EXPECT_EQ(value(R"({"stable": 4})"), "2 ready x 4 / 2.8 = 2.857, so 3");
+  EXPECT_EQ(value(R"({"stable": 28, "limited": true})"),
+            "2 ready x 28 / 2.8 = 20, so 20 were wanted, which is above max-scale");
+}
+
+/// Tells times of the day as in UTC.
+class KeptUntil : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ::setenv("TZ", "UTC0", 1);
+    ::tzset();
+  }
+};
+
+TEST_F(KeptUntil, ADelayKeepsTheLargestNumberUntilItIsAsOld) {
+  // 08:00:00 on the 2nd of January 1970, 1001 s after the machine's start.
+  Json event = decision(R"({"ms": 115200000, "at_ns": 1001000000000, "reason": "delay",
+      "policy": {"scale_down_delay_s": 60},
+      "before": {"delayed": [{"slot": 470, "desired": 9}, {"slot": 480, "desired": 5},
+                             {"slot": 499, "desired": 3}]}})");
+  EXPECT_EQ(arithmetic_of(event), "5 wanted at 07:59:19 are kept until 08:00:19");
+  event["before"]["delayed"] = Json::array();
+  EXPECT_EQ(arithmetic_of(event), "");
+}
+
+TEST_F(KeptUntil, TheLastReplicaIsKeptForRetentionOrGrace) {
+  Json event = decision(R"({"ms": 115200000, "reason": "retention",
+      "policy": {"retention_s": 300, "grace_s": 30}, "before": {"idle_s": 100, "proxied_s": 5}})");
+  EXPECT_EQ(arithmetic_of(event), "the last one is kept until 08:03:20 unless requests come");
+  event["before"]["idle_s"] = nullptr;
+  EXPECT_EQ(arithmetic_of(event), "the last one is kept until 08:05:00 unless requests come");
+  event["reason"] = "grace";
+  EXPECT_EQ(arithmetic_of(event), "the last one is kept until 08:00:25 unless requests come");
+  event.erase("before");
+  EXPECT_EQ(arithmetic_of(event), "");
+}
+
 TEST(Sentences, OtherReasonsNeedNoArithmetic) {
-  for (const char* reason : {"idle", "floor", "bounds", "hold", "initial"}) {
+  for (const char* reason :
+       {"idle", "floor", "bounds", "hold", "initial", "delay", "retention", "grace"}) {
     Json event = decision("{}");
     event["reason"] = reason;
     EXPECT_EQ(arithmetic_of(event), "") << reason;
