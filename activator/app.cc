@@ -30,19 +30,10 @@ wire::Hello hello(const Flags& flags, std::uint64_t epoch) {
   return hello;
 }
 
-kube::Watcher::What all_of(const kube::Resource& resource) {
-  kube::Watcher::What what;
-  what.resource = resource;
-  return what;
-}
-
 /// Everybody else's are no business of ours, and there may be many. A Deployment that loses our
 /// label is still routed for a while, so those are all watched.
 kube::Watcher::What our_pods() {
-  kube::Watcher::What what;
-  what.resource = kube::kPods;
-  what.selector.labels = config::kInjectLabel + std::string("=true");
-  return what;
+  return kube::Watcher::What::all(kube::kPods, config::kInjectLabel + std::string("=true"));
 }
 
 /// Those that lead to the activators, or are about to.
@@ -83,9 +74,10 @@ App::App(const Flags& flags)
       autoscaler_(shard_.executor(), shard_.clock(), flags.autoscaler, hello(flags, epoch_),
                   control_, random_, flags.credentials),
       kube_(shard_.executor(), shard_.clock(), flags.kube),
-      deployments_(kube_, shard_.clock(), all_of(kube::kDeployments), control_.deployments(),
-                   random_),
-      slices_(kube_, shard_.clock(), all_of(kube::kEndpointSlices), control_.slices(), random_),
+      deployments_(kube_, shard_.clock(), kube::Watcher::What::all(kube::kDeployments),
+                   control_.deployments(), random_),
+      slices_(kube_, shard_.clock(), kube::Watcher::What::all(kube::kEndpointSlices),
+              control_.slices(), random_),
       pods_(kube_, shard_.clock(), our_pods(), control_.pods(), random_),
       services_(kube_, shard_.clock(), managed_services(), control_.services(), random_),
       admin_(shard_.executor(), shard_.clock(),

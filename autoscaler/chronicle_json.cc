@@ -1,6 +1,8 @@
 #include "autoscaler/chronicle_json.h"
 
-#include <algorithm>
+#include <string_view>
+
+#include "common/wire/utf8.h"
 
 namespace pilotlight::autoscaler {
 namespace {
@@ -22,13 +24,7 @@ json counts(const RefusalCounts& refusals) {
   return out;
 }
 
-/// No character is cut in two.
-std::string last_part(const std::string& words) {
-  if (words.size() <= kWordsMax) return words;
-  std::size_t begin = words.size() - kWordsMax;
-  while (begin < words.size() && (static_cast<unsigned char>(words[begin]) & 0xc0) == 0x80) ++begin;
-  return words.substr(begin);
-}
+std::string_view last_part(const std::string& words) { return wire::utf8_suffix(words, kWordsMax); }
 
 void add_failure(json& fields, const PodView& pod) {
   if (!pod.blocked.empty()) fields["blocked"] = last_part(pod.blocked);
@@ -110,7 +106,7 @@ json wake_failed_fields(const wire::Woken& woken, const PodView* replica,
 }
 
 std::string broken_text(const PodView& pod) {
-  if (!pod.blocked.empty()) return last_part(pod.blocked);
+  if (!pod.blocked.empty()) return std::string(last_part(pod.blocked));
   if (!pod.end) return {};
   std::string text = pod.end->container + " exited with " + std::to_string(pod.end->exit_code);
   if (!pod.end->reason.empty()) text += " (" + pod.end->reason + ")";

@@ -10,6 +10,7 @@
 namespace pilotlight::autoscaler {
 namespace {
 
+// An election takes about 3 s. Of a longer gap, an outage, only the last turns are made up for.
 constexpr Duration kLongestGap = std::chrono::seconds(30);
 
 }  // namespace

@@ -7,7 +7,7 @@ namespace pilotlight::autoscaler {
 namespace {
 
 kube::Watcher::What pod_events(std::string_view which) {
-  kube::Watcher::What what = all_of(kube::kEvents);
+  auto what = kube::Watcher::What::all(kube::kEvents);
   what.selector.fields = "involvedObject.kind=Pod," + std::string(which);
   return what;
 }
@@ -15,31 +15,20 @@ kube::Watcher::What pod_events(std::string_view which) {
 }  // namespace
 
 kube::Watcher::What ours(const kube::Resource& resource) {
-  kube::Watcher::What what = all_of(resource);
-  what.selector.labels = "pilotlight.dev/inject=true";
-  return what;
-}
-
-kube::Watcher::What all_of(const kube::Resource& resource) {
-  kube::Watcher::What what;
-  what.resource = resource;
-  return what;
+  return kube::Watcher::What::all(resource, "pilotlight.dev/inject=true");
 }
 
 kube::Watcher::What private_services() {
-  kube::Watcher::What what = all_of(kube::kServices);
-  what.selector.labels = "pilotlight.dev/private=true";
-  return what;
+  return kube::Watcher::What::all(kube::kServices, "pilotlight.dev/private=true");
 }
 
 kube::Watcher::What service_slices() {
-  kube::Watcher::What what = all_of(kube::kEndpointSlices);
-  what.selector.labels = "kubernetes.io/service-name";
-  return what;
+  return kube::Watcher::What::all(kube::kEndpointSlices, "kubernetes.io/service-name");
 }
 
 kube::Watcher::What pulled_images() { return pod_events("reason=Pulled"); }
 
+/// What view_warning() would not take anyway need not be sent.
 kube::Watcher::What pod_warnings() {
   return pod_events("type=Warning,reason!=FailedScheduling,reason!=Unhealthy,reason!=BackOff");
 }

@@ -7,7 +7,6 @@ namespace pilotlight::autoscaler {
 
 /// All of that kind with our label.
 [[nodiscard]] kube::Watcher::What ours(const kube::Resource& resource);
-[[nodiscard]] kube::Watcher::What all_of(const kube::Resource& resource);
 /// Those that the controller has made.
 [[nodiscard]] kube::Watcher::What private_services();
 [[nodiscard]] kube::Watcher::What service_slices();

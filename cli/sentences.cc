@@ -245,7 +245,9 @@ std::string refusals_text(const Json& event) {
   add_refusals(text, event, "activators", kByActivators);
   add_refusals(text, event, "sidecars", kBySidecars);
   if (text.empty()) return {};
-  return fmt::format("within {}: {}", length_text(number(event, {"period_us"})), text);
+  const char* unseen =
+      kube::boolean(event, {"unseen"}, false) ? ", some before, while no autoscaler was there" : "";
+  return fmt::format("within {}{}: {}", length_text(number(event, {"period_us"})), unseen, text);
 }
 
 std::string left_alone_text(const Json& event) {

@@ -10,13 +10,6 @@ namespace {
 
 constexpr std::chrono::seconds kCallTime{10};
 
-kube::Watcher::What all_of(const kube::Resource& resource, const char* labels) {
-  kube::Watcher::What what;
-  what.resource = resource;
-  what.selector.labels = labels;
-  return what;
-}
-
 std::string text_of(const Key& key) { return key.first + "/" + key.second; }
 
 /// The first of a set, taken out of it.
@@ -56,9 +49,11 @@ Reconciler::Reconciler(Parts parts, Key activator)
       changed_(parts.clock),
       doors_(parts.clock, [this](tcp::endpoint where,
                                  TimePoint deadline) { return dial_activator(where, deadline); }),
-      services_(*this, all_of(kube::kServices, "")),
-      deployments_(*this, all_of(kube::kDeployments, "pilotlight.dev/inject=true")),
-      slices_(*this, all_of(kube::kEndpointSlices, "kubernetes.io/service-name")) {}
+      services_(*this, kube::Watcher::What::all(kube::kServices)),
+      deployments_(*this,
+                   kube::Watcher::What::all(kube::kDeployments, "pilotlight.dev/inject=true")),
+      slices_(*this,
+              kube::Watcher::What::all(kube::kEndpointSlices, "kubernetes.io/service-name")) {}
 
 bool Reconciler::synced() const noexcept {
   return services_.watch.synced() && deployments_.watch.synced() && slices_.watch.synced();

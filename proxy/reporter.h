@@ -87,7 +87,7 @@ class Reporter final : public wire::ClientListener {
   KnativeStat stat_;  // of the last second
   LoadSnapshot published_;
   LoadSnapshot reported_;
-  LoadHistory history_;  // of what was reported
+  LoadHistory history_;            // of what was reported
   RefusalCounts told_refusals_{};  // in STATS of a connection: a successor counts on from them
   wire::Ready ready_;
   TimePoint ready_at_{};

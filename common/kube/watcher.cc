@@ -49,6 +49,13 @@ Json::array_t items_of(Json& list) {
 
 }  // namespace
 
+Watcher::What Watcher::What::all(const Resource& resource, std::string_view labels) {
+  What what;
+  what.resource = resource;
+  what.selector.labels = labels;
+  return what;
+}
+
 Watcher::Watcher(Client& client, Clock& clock, What what, Listener& listener,
                  std::mt19937_64& random)
     : client_(client),

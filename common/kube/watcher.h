@@ -6,6 +6,7 @@
 #include <random>
 #include <set>
 #include <string>
+#include <string_view>
 
 #include "common/kube/back_off.h"
 #include "common/kube/client.h"
@@ -44,6 +45,9 @@ class Watcher {
     Resource resource;
     std::string space;  ///< Namespace; "" watches all.
     Selector selector;
+
+    /// Of every namespace, what has these labels; "": all of it.
+    [[nodiscard]] static What all(const Resource& resource, std::string_view labels = {});
   };
 
   /// `random` jitters the back-off (20 ms doubling to 5 s).

@@ -115,7 +115,8 @@ struct HistoryBucket {
 struct History {
   static constexpr std::uint16_t kOldest = 600;
 
-  Stats until;  ///< Where the buckets end, and from where on STATS count; refusals from what was told.
+  Stats until;  ///< Where the buckets end, and from where on STATS count; refusals from what was
+                ///< told.
   std::vector<HistoryBucket> buckets;
 
   friend bool operator==(const History&, const History&) = default;

@@ -49,6 +49,13 @@ std::string_view utf8_prefix(std::string_view text, std::size_t most) noexcept {
   return text.substr(0, most);
 }
 
+std::string_view utf8_suffix(std::string_view text, std::size_t most) noexcept {
+  if (text.size() <= most) return text;
+  std::size_t begin = text.size() - most;
+  while (begin < text.size() && (static_cast<std::uint8_t>(text[begin]) & 0xc0) == 0x80) ++begin;
+  return text.substr(begin);
+}
+
 std::string one_line(std::string_view text, std::size_t most) {
   std::string line(utf8_prefix(text, most));
   for (char& c : line) {

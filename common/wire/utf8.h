@@ -13,7 +13,10 @@ namespace pilotlight::wire {
 /// The beginning of well-formed text, at most so many bytes of it, and no character cut in two.
 [[nodiscard]] std::string_view utf8_prefix(std::string_view text, std::size_t most) noexcept;
 
-/// The same as one line for people: control characters are spaces.
+/// The same of its end.
+[[nodiscard]] std::string_view utf8_suffix(std::string_view text, std::size_t most) noexcept;
+
+/// The beginning as one line for people: control characters are spaces.
 [[nodiscard]] std::string one_line(std::string_view text, std::size_t most);
 
 }  // namespace pilotlight::wire

@@ -15,8 +15,8 @@ class FileTextTest : public ::testing::Test {
   FileTextTest() { std::filesystem::create_directories(folder); }
   ~FileTextTest() override { std::filesystem::remove_all(folder); }
 
-  const std::string folder = std::filesystem::temp_directory_path() /
-                             ("pilotlight-file-text-" + std::to_string(getpid()));
+  const std::string folder =
+      std::filesystem::temp_directory_path() / ("pilotlight-file-text-" + std::to_string(getpid()));
   const std::string path = folder + "/file";
 };
 

@@ -182,6 +182,10 @@ TEST(Utf8, APrefixCutsNoCharacterInTwo) {
   EXPECT_EQ(utf8_prefix("plain", 3), "pla");
   EXPECT_EQ(utf8_prefix("\xe2\x82\xac\xe2\x82\xac", 5), "\xe2\x82\xac");
   EXPECT_EQ(utf8_prefix("\xe2\x82\xac", 2), "");
+  EXPECT_EQ(utf8_suffix("plain", 5), "plain");
+  EXPECT_EQ(utf8_suffix("plain", 3), "ain");
+  EXPECT_EQ(utf8_suffix("\xe2\x82\xac\xe2\x82\xac", 5), "\xe2\x82\xac");
+  EXPECT_EQ(utf8_suffix("\xe2\x82\xac", 2), "");
   EXPECT_EQ(one_line("a\nb\x1b[2J\x7f", 5), "a b [");
 }
 
