@@ -18,6 +18,7 @@
 #include "cli/explain.h"
 #include "cli/logs.h"
 #include "cli/manifests.h"
+#include "cli/service_name.h"
 #include "common/base/file_text.h"
 #include "common/base/log.h"
 #include "local/status.h"
@@ -43,6 +44,7 @@ std::string default_state_dir() {
   return variable("HOME") + "/.local/state/pilotlight";
 }
 
+/// One path, or several with `:` between them.
 std::string default_kubeconfig() {
   const std::string named = variable("KUBECONFIG");
   return named.empty() ? variable("HOME") + "/.kube/config" : named;
@@ -143,7 +145,16 @@ int status(const Arguments& arguments) {
   return 0;
 }
 
+/// Of the commands that are about one service. @return 78, said on standard error, or 0.
+int check_service(const Arguments& arguments) {
+  const auto wrong = cli::wrong_service(arguments.service);
+  if (!wrong) return 0;
+  std::fprintf(stderr, "pilotlight: %s\n", wrong->c_str());
+  return kExitConfig;
+}
+
 int logs(const Arguments& arguments) {
+  if (const int code = check_service(arguments)) return code;
   if (!arguments.on_cluster()) {
     return cli::print_logs(arguments.state_dir, arguments.service, arguments.follow);
   }
@@ -153,6 +164,7 @@ int logs(const Arguments& arguments) {
 }
 
 int explain(const Arguments& arguments) {
+  if (const int code = check_service(arguments)) return code;
   cli::ExplainOptions options;
   options.service = arguments.service;
   options.since = arguments.since;
