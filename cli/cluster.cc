@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include "cli/credential_plugin.h"
+#include "cli/printable.h"
 #include "config/kubeconfig.h"
+#include "config/kubeconfig_list.h"
 
 namespace pilotlight::cli {
 namespace {
@@ -24,9 +26,13 @@ int on_cluster(const ClusterOptions& options, const std::function<Task<int>(Clus
   config::Plugins plugins;
   plugins.run = [](const config::CredentialPlugin& plugin) { return run_plugin(plugin); };
   plugins.terminal = isatty(STDIN_FILENO) != 0;
-  const auto access = config::read_kubeconfig(
-      options.kubeconfig.empty() ? options.default_kubeconfig : options.kubeconfig, options.context,
-      &plugins);
+  config::ChosenKubeconfig chosen;
+  chosen.path = options.kubeconfig;
+  chosen.context = options.context;
+  if (options.kubeconfig.empty()) {
+    chosen = config::choose_kubeconfig(options.default_kubeconfig, options.context);
+  }
+  const auto access = config::read_kubeconfig(chosen.path, chosen.context, &plugins);
   if (!access) {
     for (const std::string& problem : access.error()) {
       std::fprintf(stderr, "pilotlight: %s\n", problem.c_str());
@@ -42,8 +48,13 @@ int on_cluster(const ClusterOptions& options, const std::function<Task<int>(Clus
   return code;
 }
 
-int refused(const std::string& what, const ErrorCode& why) {
-  std::fprintf(stderr, "pilotlight: %s: %s\n", what.c_str(), why.message().c_str());
+std::string reason_of(const Cluster& cluster, const ErrorCode& why) {
+  const std::string said = cluster.client.refusal(why);
+  return said.empty() ? why.message() : printable(said);
+}
+
+int refused(const Cluster& cluster, const std::string& what, const ErrorCode& why) {
+  std::fprintf(stderr, "pilotlight: %s: %s\n", what.c_str(), reason_of(cluster, why).c_str());
   return 1;
 }
 
@@ -54,12 +65,20 @@ Task<Result<std::vector<kube::Json>>> objects(Cluster& cluster, kube::Resource r
   selector.labels = std::move(labels);
   kube::Page page;
   page.limit = 250;
-  do {
+  for (bool anew = false;;) {
     const auto list = co_await cluster.client.list(resource, space, selector, page, cluster.soon());
+    const bool too_old = !list && list.error() == make_error_code(FlowError::gone);
+    if (too_old && !page.after.empty() && !std::exchange(anew, true)) {
+      // The pages took longer than the server keeps its history: all of them at once then.
+      page = kube::Page();
+      all.clear();
+      continue;
+    }
     if (!list) co_return list.error();
     for (const kube::Json& object : kube::array(*list, {"items"})) all.push_back(object);
     page.after = kube::text(*list, {"metadata", "continue"});
-  } while (!page.after.empty());
+    if (page.after.empty()) break;
+  }
   co_return Result<std::vector<kube::Json>>(boost::system::in_place_value, std::move(all));
 }
 

@@ -12,9 +12,9 @@ namespace pilotlight::cli {
 
 /// Which cluster, and where in it pilotlight runs.
 struct ClusterOptions {
-  std::string kubeconfig;  ///< "": `default_kubeconfig`.
-  std::string default_kubeconfig;
-  std::string context;  ///< "": the current one.
+  std::string kubeconfig;          ///< "": `default_kubeconfig`.
+  std::string default_kubeconfig;  ///< One, or several with `:` between them.
+  std::string context;             ///< "": the current one.
   std::string system_namespace = "pilotlight-system";
 };
 
@@ -33,8 +33,11 @@ struct Cluster {
 [[nodiscard]] int on_cluster(const ClusterOptions& options,
                              const std::function<Task<int>(Cluster&)>& command);
 
-/// Prints "pilotlight: <what>: <why>", with the way out where there is a usual one. @return 1.
-int refused(const std::string& what, const ErrorCode& why);
+/// Why the call that has just ended failed: the server's own words if it had any.
+[[nodiscard]] std::string reason_of(const Cluster& cluster, const ErrorCode& why);
+
+/// Prints "pilotlight: <what>: <reason>". To be called right behind what failed. @return 1.
+int refused(const Cluster& cluster, const std::string& what, const ErrorCode& why);
 
 /// The objects of a kind, all namespaces where `space` is "".
 [[nodiscard]] Task<Result<std::vector<kube::Json>>> objects(Cluster& cluster,

@@ -40,7 +40,7 @@ Task<int> cluster_explain(Cluster& cluster, const ExplainOptions& options) {
   const auto since = since_of(options);
   if (!since) co_return 78;
   const auto pods = co_await objects(cluster, kube::kPods, cluster.system_namespace, kAutoscalers);
-  if (!pods) co_return refused("the autoscaler's pods", pods.error());
+  if (!pods) co_return refused(cluster, "the autoscaler's pods", pods.error());
   Explanation explanation(options, *since);
   for (const kube::Json& pod : *pods) {
     const std::string name(kube::name_of(pod));
@@ -53,7 +53,7 @@ Task<int> cluster_explain(Cluster& cluster, const ExplainOptions& options) {
       query.previous = false;
     }
     const auto read = co_await read_lines(cluster, name, query, explanation);
-    if (!read) static_cast<void>(refused("the log of pod " + name, read.error()));
+    if (!read) static_cast<void>(refused(cluster, "the log of pod " + name, read.error()));
   }
   explanation.sort();
   co_return print(

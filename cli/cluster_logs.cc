@@ -99,8 +99,9 @@ Task<Result<>> print_log(Cluster& cluster, Source source) {
   }
 }
 
-void tried_again(const std::string& what, const ErrorCode& why) {
-  std::fprintf(stderr, "pilotlight: %s: %s; trying again\n", what.c_str(), why.message().c_str());
+void tried_again(const Cluster& cluster, const std::string& what, const ErrorCode& why) {
+  std::fprintf(stderr, "pilotlight: %s: %s; trying again\n", what.c_str(),
+               reason_of(cluster, why).c_str());
 }
 
 /// Follows every container of the Pods of a service as it starts, new Pods included.
@@ -147,10 +148,10 @@ class Follower final : public kube::Watcher::Listener {
   /// us, or is none of Kubernetes', it would only look like a service without pods.
   void failed(const ErrorCode& why) override {
     if (!watcher_.synced() && is_final(why)) {
-      code_ = refused(pods_, why);
+      code_ = refused(cluster_, pods_, why);
       watcher_.close();
     } else if (std::exchange(told_, why) != why) {
-      tried_again(pods_, why);
+      tried_again(cluster_, pods_, why);
     }
   }
 
@@ -174,7 +175,9 @@ class Follower final : public kube::Watcher::Listener {
       const auto went = co_await follow_once(source, place, some);
       if (went || !there(container, restarts)) co_return;
       if (some) back_off.reset();
-      if (some || told != went.error()) tried_again("the log of " + source.origin, went.error());
+      if (some || told != went.error()) {
+        tried_again(cluster_, "the log of " + source.origin, went.error());
+      }
       told = went.error();
       co_await pause->wait_until(cluster_.shard.clock().now() + back_off.next(random_));
     }
@@ -218,7 +221,7 @@ class Follower final : public kube::Watcher::Listener {
 /// Prints what there is. @return the exit code.
 Task<int> print_all(Cluster& cluster, kube::Watcher::What what, std::string service) {
   const auto pods = co_await objects(cluster, what.resource, what.space, what.selector.labels);
-  if (!pods) co_return refused("the pods of " + service, pods.error());
+  if (!pods) co_return refused(cluster, "the pods of " + service, pods.error());
   bool any = false;
   int code = 0;
   for (const Json& pod : *pods) {
@@ -227,8 +230,8 @@ Task<int> print_all(Cluster& cluster, kube::Watcher::What what, std::string serv
       any = true;
       const Source source = source_of(pod, container, false);
       const auto went = co_await print_log(cluster, source);
-      if (!went)
-        code = refused("the log of " + source.origin, went.error());  // the others may tell more
+      if (went) continue;
+      code = refused(cluster, "the log of " + source.origin, went.error());  // others may tell more
     }
   }
   if (any) co_return code;

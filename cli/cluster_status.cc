@@ -21,7 +21,7 @@ Task<std::vector<kube::Json>> pages(Cluster& cluster, std::string program) {
   const auto pods = co_await objects(cluster, kube::kPods, cluster.system_namespace,
                                      "app.kubernetes.io/name=" + program);
   if (!pods) {
-    static_cast<void>(refused("the pods of " + program, pods.error()));
+    static_cast<void>(refused(cluster, "the pods of " + program, pods.error()));
     co_return all;
   }
   for (const kube::Json& pod : *pods) {
@@ -50,9 +50,9 @@ Task<std::vector<kube::Json>> pages(Cluster& cluster, std::string program) {
 Task<int> cluster_status(Cluster& cluster, bool json) {
   ClusterObjects found;
   auto deployments = co_await objects(cluster, kube::kDeployments, "", kOurs);
-  if (!deployments) co_return refused("deployments", deployments.error());
+  if (!deployments) co_return refused(cluster, "deployments", deployments.error());
   auto pods = co_await objects(cluster, kube::kPods, "", kOurs);
-  if (!pods) co_return refused("pods", pods.error());
+  if (!pods) co_return refused(cluster, "pods", pods.error());
   found.deployments = std::move(*deployments);
   found.pods = std::move(*pods);
   found.activators = co_await pages(cluster, "pilotlight-activator");

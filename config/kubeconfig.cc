@@ -54,9 +54,10 @@ class Reader {
         root_(&document.value, "", report_, Unknown::ignored) {}
 
   Checked<kube::Access> read(std::string context) {
+    const std::string asked = context.empty() ? "current-context" : "--context";
     if (context.empty()) context = root_.needed_text("current-context", "the name of a context");
     if (context.empty()) return report_.problems();
-    const json* chosen = entry("contexts", "context", context, "current-context");
+    const json* chosen = entry("contexts", "context", context, asked);
     if (chosen == nullptr) return report_.problems();
     ObjectReader names(chosen, where_, report_, Unknown::ignored);
     const std::string cluster = names.needed_text("cluster", "the name of a cluster");

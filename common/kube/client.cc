@@ -141,7 +141,15 @@ Task<Result<control::Answer>> Client::exchange(control::Ask& what, TimePoint dea
   }
 }
 
+void Client::keep_refusal(const ErrorCode& why, std::string_view body) {
+  constexpr std::size_t kMost = 500;
+  const std::optional<Json> status = parse_json(body);
+  refused_as_ = why;
+  refusal_ = status ? text(*status, {"message"}).substr(0, kMost) : "";
+}
+
 Task<Result<Json>> Client::call(control::Ask what, TimePoint deadline) {
+  refusal_.clear();
   what.target.insert(0, access_.prefix);
   for (;;) {
     const auto answer = co_await exchange(what, deadline);
@@ -156,6 +164,7 @@ Task<Result<Json>> Client::call(control::Ask what, TimePoint deadline) {
                                          {"target", what.target},
                                          {"status", answer->status},
                                          {"answer", answer->body.substr(0, 512)}});
+    keep_refusal(ec, answer->body);
     const auto later = retry_after(answer->status, header_of(*answer, "retry-after"));
     if (!later) co_return ec;
     const TimePoint again = clock_.now() + *later;
@@ -268,7 +277,11 @@ Task<Result<>> Client::open_watch(control::LineStream& stream, Resource resource
   add_param(target, "timeoutSeconds", std::to_string(seconds));
   add_param(target, "labelSelector", selector.labels);
   add_param(target, "fieldSelector", selector.fields);
-  co_return co_await open(stream, std::move(target), deadline);
+  const auto status = co_await ask_stream(stream, std::move(target), deadline);
+  if (!status) co_return status.error();
+  const ErrorCode ec = error_of_status(*status);
+  if (ec) co_return ec;
+  co_return Result<>();
 }
 
 Task<Result<>> Client::open_log(control::LineStream& stream, std::string space, std::string pod,
@@ -280,21 +293,24 @@ Task<Result<>> Client::open_log(control::LineStream& stream, std::string space, 
   if (query.since_seconds) add_param(target, "sinceSeconds", std::to_string(*query.since_seconds));
   add_param(target, "sinceTime", query.since);
   if (query.timestamps) add_param(target, "timestamps", "true");
-  co_return co_await open(stream, std::move(target), deadline);
+  const auto status = co_await ask_stream(stream, std::move(target), deadline);
+  if (!status) co_return status.error();
+  const ErrorCode ec = error_of_status(*status);
+  if (!ec) co_return Result<>();
+  const auto said = co_await stream.read_line(deadline);  // a Status is one line
+  if (said && *said) keep_refusal(ec, **said);
+  co_return ec;
 }
 
-Task<Result<>> Client::open(control::LineStream& stream, std::string target, TimePoint deadline) {
+Task<Result<unsigned>> Client::ask_stream(control::LineStream& stream, std::string target,
+                                          TimePoint deadline) {
+  refusal_.clear();
   control::Ask what = make_ask("GET", access_.prefix + target);
   prepare(what);
   const auto status = co_await stream.open(access_.peer(), std::move(what), deadline);
-  if (!status) {
-    static_cast<void>(may_trust_anew(status.error()));  // for the next attempt
-    co_return status.error();
-  }
-  if (*status == 401) token_read_.reset();  // the next attempt reads the file again
-  const ErrorCode ec = error_of_status(*status);
-  if (ec) co_return ec;
-  co_return Result<>();
+  if (!status) static_cast<void>(may_trust_anew(status.error()));  // for the next attempt
+  if (status && *status == 401) token_read_.reset();  // the next attempt reads the file again
+  co_return status;
 }
 
 }  // namespace pilotlight::kube

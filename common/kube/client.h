@@ -113,20 +113,30 @@ class Client {
                                           std::string resource_version, int seconds,
                                           TimePoint deadline);
 
-  /// Opens the log of a container on `stream`. @return the errors above.
+  /// Opens the log of a container on `stream`. @return the errors above; the stream of a refusal
+  /// is of no more use.
   [[nodiscard]] Task<Result<>> open_log(control::LineStream& stream, std::string space,
                                         std::string pod, LogQuery query, TimePoint deadline);
+
+  /// What the server said with the newest refusal, at most 500 bytes of its Status' message; ""
+  /// when it said nothing, or `why` is not the error of that refusal. To be asked for before the
+  /// next call.
+  [[nodiscard]] std::string refusal(const ErrorCode& why) const {
+    return why == refused_as_ ? refusal_ : std::string();
+  }
 
   [[nodiscard]] Executor executor() const noexcept { return executor_; }
 
  private:
   [[nodiscard]] Task<Result<Json>> call(control::Ask what, TimePoint deadline);
   [[nodiscard]] Task<Result<control::Answer>> exchange(control::Ask& what, TimePoint deadline);
-  [[nodiscard]] Task<Result<>> open(control::LineStream& stream, std::string target,
-                                    TimePoint deadline);
+  /// @return the status.
+  [[nodiscard]] Task<Result<unsigned>> ask_stream(control::LineStream& stream, std::string target,
+                                                  TimePoint deadline);
   [[nodiscard]] bool may_trust_anew(const ErrorCode& ec);
   void prepare(control::Ask& what);
   void read_token();
+  void keep_refusal(const ErrorCode& why, std::string_view body);
 
   Executor executor_;
   Clock& clock_;
@@ -134,6 +144,8 @@ class Client {
   control::Pool pool_;
   std::optional<TimePoint> token_read_;
   std::string token_;
+  ErrorCode refused_as_;
+  std::string refusal_;
   std::string roots_;  // what ca_file held when it was looked at last
 };
 

@@ -80,6 +80,36 @@ TEST_F(ClusterLogs, AServerThatWillNeverAnswerEndsTheCommandWithTheReason) {
   }
 }
 
+TEST_F(ClusterLogs, TheServersOwnWordsAreTold) {
+  const std::string words = R"({"kind":"Status","message":"pods is forbidden: no \u001b list"})";
+  for (const bool follow : {false, true}) {
+    const Told told =
+        run([&words](const std::string&) { return ScriptedServer::answer(403, words); }, follow);
+    EXPECT_EQ(told.err, "pilotlight: the pods of team/iris: pods is forbidden: no \\x1b list\n");
+  }
+}
+
+TEST_F(ClusterLogs, AListThatIsTooOldToGoOnBeginsAnewOnce) {
+  std::vector<std::string> asked;
+  const auto script = [&](bool again) {
+    return [&asked, again](const std::string& request) {
+      asked.push_back(request.substr(0, request.find(" HTTP/1.1")));
+      if (asked.size() % 2 == 0) return ScriptedServer::answer(410, "{}");
+      const bool paged = again || asked.size() < 3;
+      return ScriptedServer::answer(
+          200, paged ? R"({"metadata":{"continue":"next"},"items":[]})" : R"({"items":[]})");
+    };
+  };
+  Told told = run(script(false), false);
+  EXPECT_EQ(asked.size(), 3U);
+  EXPECT_NE(told.err.find("no pod of"), std::string::npos) << told.err;
+  EXPECT_EQ(asked.back().find("continue"), std::string::npos) << asked.back();
+  asked.clear();
+  told = run(script(true), false);
+  EXPECT_EQ(asked.size(), 4U);
+  EXPECT_NE(told.err.find("too old"), std::string::npos) << told.err;
+}
+
 TEST_F(ClusterLogs, AnOutageIsToldOnceAndTriedAgain) {
   int lists = 0;
   const Told told = run(
@@ -136,6 +166,18 @@ TEST_F(ClusterLogs, ALogThatBreaksGoesOnWhereItWas) {
   EXPECT_EQ(logs[0].find("sinceTime"), std::string::npos);
   EXPECT_NE(logs[1].find("sinceTime=2026-11-25T08%3A00%3A00Z"), std::string::npos) << logs[1];
   EXPECT_NE(told.err.find("the log of team/iris-1 app: "), std::string::npos) << told.err;
+}
+
+TEST_F(ClusterLogs, ALogThatIsRefusedIsToldInTheServersWords) {
+  const Told told = run(
+      [](const std::string& request) {
+        if (!asks(request, "/log?")) return pods(R"("state":{"running":{}})");
+        return ScriptedServer::answer(400, R"({"message":"container app is waiting to start"})");
+      },
+      false);
+  EXPECT_EQ(told.code, 1);
+  EXPECT_EQ(told.err,
+            "pilotlight: the log of team/iris-1 app: container app is waiting to start\n");
 }
 
 TEST_F(ClusterLogs, ALogThatBreaksIsLeftAloneOnceItsPodIsGone) {

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "config/api_access.h"
+#include "config/kubeconfig_list.h"
 #include "tests/support/tls_identity.h"
 
 namespace pilotlight::config {
@@ -256,6 +257,26 @@ TEST_F(KubeconfigTest, TheFlagsComeBeforeTheCluster) {
   EXPECT_EQ(access->endpoint.port(), 443);
   EXPECT_EQ(access->token_file, folder_ + "/token");
   EXPECT_EQ(access->ca_file, folder_ + "/ca.crt");
+}
+
+TEST_F(KubeconfigTest, AContextThatWasAskedForIsNamedAsThat) {
+  EXPECT_EQ(problem("server: 'https://10.0.0.1:6443'", "", "zzz"),
+            folder_ + "/config:1: --context: got \"zzz\", expected a name in contexts");
+}
+
+TEST_F(KubeconfigTest, OfSeveralTheFirstThatHasTheContextIsChosen) {
+  const auto file = [this](const std::string& name) { return folder_ + "/" + name; };
+  const std::string list = file("none") + ":" + file("a") + "::" + file("b") + ":" + file("c");
+  write("a", "contexts: [{name: one}]\n");
+  write("b", "current-context: two\ncontexts: [{name: one}]\n");
+  write("c", "current-context: one\ncontexts: [{name: one}, {name: two}]\n");
+  EXPECT_EQ(choose_kubeconfig(list, "").path, file("c"));
+  EXPECT_EQ(choose_kubeconfig(list, "").context, "two");
+  EXPECT_EQ(choose_kubeconfig(list, "one").path, file("a"));
+  EXPECT_EQ(choose_kubeconfig(list, "zzz").path, file("a")) << "which says that it has none";
+  EXPECT_EQ(choose_kubeconfig(list, "zzz").context, "zzz");
+  EXPECT_EQ(choose_kubeconfig(file("none"), "").path, file("none"));
+  EXPECT_EQ(choose_kubeconfig("", "").path, "");
 }
 
 }  // namespace

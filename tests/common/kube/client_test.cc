@@ -73,6 +73,18 @@ TEST_F(ClientTest, A500IsLeftToTheCaller) {
   EXPECT_EQ(requests_.size(), 1u);
 }
 
+TEST_F(ClientTest, WhatARefusalSaidBelongsToItsErrorAlone) {
+  serve([this](const std::string&) {
+    if (requests_.size() > 1) return ScriptedServer::answer(500, "not JSON");
+    return ScriptedServer::answer(403, R"({"message":"pods is forbidden"})");
+  });
+  const ErrorCode forbidden = run(client_->get(kPods, "a", "b", soon())).error();
+  EXPECT_EQ(client_->refusal(forbidden), "pods is forbidden");
+  EXPECT_EQ(client_->refusal(ErrorCode(asio::error::connection_reset)), "");
+  const ErrorCode other = run(client_->get(kPods, "a", "b", soon())).error();
+  EXPECT_EQ(client_->refusal(other), "") << "of the call before";
+}
+
 TEST_F(ClientTest, ApplyNamesItsManagerAndPartsHaveTheirPath) {
   serve([](const std::string&) { return ScriptedServer::answer(200, "{}"); });
   const Json object = Json::object();
