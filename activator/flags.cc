@@ -11,10 +11,13 @@
 #include "common/base/file_text.h"
 #include "common/net/listener.h"
 #include "config/api_access.h"
+#include "config/number_option.h"
 #include "config/scalars.h"
 
 namespace pilotlight::activator {
 namespace {
+
+using config::add_number;
 
 constexpr int kExitConfig = 78;  // EX_CONFIG
 
@@ -46,24 +49,19 @@ void declare(CLI::App& app, Raw& raw) {
       "PEM file of who signs its certificate: TLS is spoken there; read at each connect");
   app.add_option("--address", raw.address, "IP address of the admin and metrics ports")
       ->capture_default_str();
-  app.add_option("--admin-port", raw.admin_port, "/status, /events, /healthz, /readyz; 0 picks one")
-      ->capture_default_str();
-  app.add_option("--metrics-port", raw.metrics_port, "/metrics; 0 picks one")
-      ->capture_default_str();
+  add_number(app, "--admin-port", raw.admin_port,
+             "/status, /events, /healthz, /readyz; 0 picks one");
+  add_number(app, "--metrics-port", raw.metrics_port, "/metrics; 0 picks one");
   app.add_option("--listen", raw.listen, "Gateway, ip:port; used when no socket is passed")
       ->capture_default_str();
-  app.add_option("--shards", raw.shards, "Data threads; 0 is one per core, at most 4")
-      ->check(CLI::Range(0, 256))
-      ->capture_default_str();
-  app.add_option("--park-requests", raw.park.requests, "Requests of one revision that may wait")
-      ->capture_default_str();
-  app.add_option("--park-bytes", raw.park.bytes, "Memory that those may take, in bytes")
-      ->capture_default_str();
-  app.add_option("--park-requests-total", raw.park.requests_total,
-                 "Requests of all revisions that may wait")
-      ->capture_default_str();
-  app.add_option("--park-bytes-total", raw.park.bytes_total, "Memory that those may take, in bytes")
-      ->capture_default_str();
+  add_number<std::size_t>(app, "--shards", raw.shards, "Data threads; 0 is one per core, at most 4",
+                          256);
+  add_number(app, "--park-requests", raw.park.requests, "Requests of one revision that may wait");
+  add_number(app, "--park-bytes", raw.park.bytes, "Memory that those may take, in bytes");
+  add_number(app, "--park-requests-total", raw.park.requests_total,
+             "Requests of all revisions that may wait");
+  add_number(app, "--park-bytes-total", raw.park.bytes_total,
+             "Memory that those may take, in bytes");
   app.add_option("--lame-duck", raw.lame_duck,
                  "On SIGTERM goes on taking connections until none has come for so long, as 5s")
       ->capture_default_str();

@@ -48,6 +48,22 @@ TEST(FlagsTest, OnAClusterItIsNamedByItsPodAndMayBeALameDuck) {
   }
 }
 
+TEST(FlagsTest, ANumberThatDoesNotFitIsToldAsTheOthersAre) {
+  const auto told = [](const char* flag, const char* value) {
+    const auto outcome =
+        read({"--kube", "http://127.0.0.1:1", "--autoscaler", "127.0.0.1:2", flag, value});
+    EXPECT_EQ(outcome.exit_code, 78);
+    return outcome.text.substr(0, outcome.text.find('\n'));
+  };
+  EXPECT_EQ(told("--admin-port", "70000"),
+            "--admin-port: got \"70000\", expected an integer in [0, 65535]");
+  EXPECT_EQ(told("--metrics-port", "x"),
+            "--metrics-port: got \"x\", expected an integer in [0, 65535]");
+  EXPECT_EQ(told("--shards", "257"), "--shards: got \"257\", expected an integer in [0, 256]");
+  EXPECT_EQ(told("--park-bytes", "-1"),
+            "--park-bytes: got \"-1\", expected an integer in [0, 9223372036854775807]");
+}
+
 TEST(FlagsTest, AllProblemsAreToldAtOnce) {
   const auto outcome =
       read({"--kube", "here", "--autoscaler", "there", "--address", "x", "--listen", "y",
