@@ -11,6 +11,7 @@
 #include "common/base/descriptor_limit.h"
 #include "common/base/log.h"
 #include "config/api_access.h"
+#include "config/number_option.h"
 #include "config/problems.h"
 
 namespace {
@@ -46,9 +47,9 @@ void declare(CLI::App& cli, Raw& raw, pilotlight::autoscaler::Options& options) 
   cli.add_option("--token-file", raw.api.token_file,
                  "What the wire's HELLO must carry, and the token for --kube");
   cli.add_option("--address", raw.address, "IP to listen on")->capture_default_str();
-  cli.add_option("--wire-port", options.wire_port, "0 picks one")->capture_default_str();
-  cli.add_option("--admin-port", options.admin_port, "/status, /events")->capture_default_str();
-  cli.add_option("--metrics-port", options.metrics_port, "/metrics")->capture_default_str();
+  config::add_number(cli, "--wire-port", options.wire_port, "0 picks one");
+  config::add_number(cli, "--admin-port", options.admin_port, "/status, /events");
+  config::add_number(cli, "--metrics-port", options.metrics_port, "/metrics");
   cli.add_option("--config-autoscaler", raw.defaults_file,
                  "YAML of Knative's config-autoscaler: defaults of every revision");
   cli.add_option(
