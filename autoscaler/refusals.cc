@@ -15,7 +15,7 @@ void Refusals::report(const SourceId& source, const RefusalCounts& counted, Time
   const auto [place, added] = known_.try_emplace(source, Known{counted});
   if (added) return;
   Known& known = place->second;
-  const bool before = std::exchange(known.before, false);
+  const bool first_here = std::exchange(known.before, false);
   RefusalCounts& sum = source.role == wire::Role::activator ? open_.activators : open_.sidecars;
   bool any = false;
   for (std::size_t i = 0; i < kRefusalCauses; ++i) {
@@ -24,7 +24,7 @@ void Refusals::report(const SourceId& source, const RefusalCounts& counted, Time
     sum[i] += more;
     any = any || more > 0;
   }
-  if (any && before) open_.unseen = true;
+  if (any && first_here) open_.unseen = true;
   if (any && !since_) since_ = now;
 }
 
