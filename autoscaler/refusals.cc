@@ -16,10 +16,11 @@ void Refusals::report(const SourceId& source, const RefusalCounts& counted, Time
   if (added) return;
   Known& known = place->second;
   const bool first_here = std::exchange(known.before, false);
+  known.counted = true;
   RefusalCounts& sum = source.role == wire::Role::activator ? open_.activators : open_.sidecars;
   bool any = false;
   for (std::size_t i = 0; i < kRefusalCauses; ++i) {
-    const std::uint64_t before = std::exchange(known.counted[i], counted[i]);
+    const std::uint64_t before = std::exchange(known.told[i], counted[i]);
     const std::uint64_t more = counted[i] - std::min(before, counted[i]);
     sum[i] += more;
     any = any || more > 0;
@@ -29,7 +30,8 @@ void Refusals::report(const SourceId& source, const RefusalCounts& counted, Time
 }
 
 void Refusals::told_before(const SourceId& source, const RefusalCounts& told) {
-  known_.try_emplace(source, Known{told, true});
+  Known& known = known_[source];
+  if (!known.counted) known = Known{told, true};
 }
 
 std::optional<RefusalSummary> Refusals::take(TimePoint now) {

@@ -24,7 +24,8 @@ struct RefusalSummary {
 class Refusals {
  public:
   void report(const SourceId& source, const RefusalCounts& counted, TimePoint now);
-  /// The source had told so much of it before it came here; nothing if it has reported already.
+  /// The source had told so much of it before it came here; nothing once it is being counted, that
+  /// is after its second report: the first may come before its HISTORY.
   void told_before(const SourceId& source, const RefusalCounts& told);
   /// Gone: what it had counted was reported or is lost.
   void lost(const SourceId& source) { known_.erase(source); }
@@ -37,8 +38,9 @@ class Refusals {
 
  private:
   struct Known {
-    RefusalCounts counted{};
-    bool before = false;  // they were told to another process
+    RefusalCounts told{};
+    bool before = false;   // they were told to another process
+    bool counted = false;  // something was added to them
   };
 
   std::map<SourceId, Known> known_;

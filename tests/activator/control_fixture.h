@@ -126,6 +126,10 @@ class ControlTest : public ::testing::Test,
       outcome.placement = *placement;
       co_await release.wait(TimePoint::max());
       visit.answered(*placement);
+    } else if (placement.error() == FlowError::downstream_gone) {
+      Ending ending;
+      ending.cause = RefusalCause::client_left;
+      visit.leave(ending);
     }
     outcome.ended = true;
   }

@@ -63,6 +63,16 @@ TEST(Refusals, WhatNobodyWasToldBeforeIsNews) {
   EXPECT_FALSE(more->unseen);
 }
 
+TEST(Refusals, AReportThatOvertakesTheHistoryIsNoMark) {
+  Refusals refusals;
+  refusals.report(kActivator, full(502), kNow);
+  refusals.told_before(kActivator, full(500));
+  refusals.report(kActivator, full(503), kNow);
+  const auto told = refusals.take(kNow + 1s);
+  ASSERT_TRUE(told);
+  EXPECT_EQ(queue_full(told->activators), 3U);
+}
+
 TEST(Refusals, WhoWasToldAllOfItIsCountedOn) {
   Refusals refusals;
   refusals.told_before(kActivator, full(500));
