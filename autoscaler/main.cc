@@ -47,9 +47,9 @@ void declare(CLI::App& cli, Raw& raw, pilotlight::autoscaler::Options& options) 
   cli.add_option("--token-file", raw.api.token_file,
                  "What the wire's HELLO must carry, and the token for --kube");
   cli.add_option("--address", raw.address, "IP to listen on")->capture_default_str();
-  config::add_number(cli, "--wire-port", options.wire_port, "0 picks one");
-  config::add_number(cli, "--admin-port", options.admin_port, "/status, /events");
-  config::add_number(cli, "--metrics-port", options.metrics_port, "/metrics");
+  pilotlight::config::add_number(cli, "--wire-port", options.wire_port, "0 picks one");
+  pilotlight::config::add_number(cli, "--admin-port", options.admin_port, "/status, /events");
+  pilotlight::config::add_number(cli, "--metrics-port", options.metrics_port, "/metrics");
   cli.add_option("--config-autoscaler", raw.defaults_file,
                  "YAML of Knative's config-autoscaler: defaults of every revision");
   cli.add_option(
