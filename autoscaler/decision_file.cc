@@ -58,8 +58,8 @@ bool DecisionFile::open() {
 }
 
 bool DecisionFile::rotate() {
-  // Atomic: a reader sees either.
-  if (std::rename(path_.c_str(), (path_ + ".1").c_str()) != 0) return false;
+  // Atomic: a reader sees either. One that somebody has taken away is made anew.
+  if (std::rename(path_.c_str(), (path_ + ".1").c_str()) != 0 && errno != ENOENT) return false;
   close(fd_);
   fd_ = -1;
   return true;

@@ -73,7 +73,9 @@ Task<> Loop::tick() {
     tended += kInOneGo;
     const wire::RevisionKey key = next->first;  // it may be gone afterwards
     if (tended % kInOneStretch == 0) {
-      const auto part = static_cast<double>(tended) / static_cast<double>(subjects_.size());
+      // Some may have gone meanwhile.
+      const std::size_t all = std::max(tended, subjects_.size());
+      const auto part = static_cast<double>(tended) / static_cast<double>(all);
       const TimePoint rested = began + std::chrono::duration_cast<Duration>(part * kSpread);
       co_await timer_->wait_until(rested);
     } else {

@@ -20,7 +20,8 @@ struct RefusalSummary {
 /// Sums up what the sources of one revision refuse: one summary 1 s after the first, at most one
 /// every 5 s, none while nothing is refused. The first report of a source is only a mark to count
 /// from, unless its HISTORY has said how much of it an autoscaler before this one was told. Pure;
-/// bounded by the sources that are connected.
+/// bounded by the sources that are connected. What is refused while a connection to the same
+/// process is broken is in no summary.
 class Refusals {
  public:
   void report(const SourceId& source, const RefusalCounts& counted, TimePoint now);

@@ -11,6 +11,7 @@ namespace {
 
 constexpr const char* kAutoscalers = "app.kubernetes.io/name=pilotlight-autoscaler";
 constexpr const char* kContainer = "autoscaler";
+
 /// The lines of the event log that one container has written; others are not JSON.
 Task<Result<>> read_lines(Cluster& cluster, std::string pod, kube::LogQuery query,
                           Explanation& explanation) {
@@ -42,6 +43,7 @@ Task<int> cluster_explain(Cluster& cluster, const ExplainOptions& options) {
   const auto pods = co_await objects(cluster, kube::kPods, cluster.system_namespace, kAutoscalers);
   if (!pods) co_return refused(cluster, "the autoscaler's pods", pods.error());
   Explanation explanation(options, *since);
+  bool whole = true;
   for (const kube::Json& pod : *pods) {
     const std::string name(kube::name_of(pod));
     kube::LogQuery query;
@@ -53,12 +55,15 @@ Task<int> cluster_explain(Cluster& cluster, const ExplainOptions& options) {
       query.previous = false;
     }
     const auto read = co_await read_lines(cluster, name, query, explanation);
-    if (!read) static_cast<void>(refused(cluster, "the log of pod " + name, read.error()));
+    if (read) continue;
+    static_cast<void>(refused(cluster, "the log of pod " + name, read.error()));
+    whole = false;
   }
   explanation.sort();
-  co_return print(
+  const int code = print(
       explanation, options,
       fmt::format("the logs of {} autoscalers in {}", pods->size(), cluster.system_namespace));
+  co_return whole || code != 0 ? code : 1;
 }
 
 }  // namespace pilotlight::cli

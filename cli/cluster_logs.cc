@@ -36,27 +36,27 @@ std::vector<std::string> containers_of(const Json& pod) {
   return names;
 }
 
-/// Whether a container has written anything that the kubelet could show.
-bool has_started(const Json& pod, const std::string& container) {
+/// What is known of a container; null for nothing.
+const Json* status_of(const Json& pod, const std::string& container) {
   for (const char* list : {"initContainerStatuses", "containerStatuses"}) {
     for (const Json& status : kube::array(pod, {"status", list})) {
-      if (kube::text(status, {"name"}) != container) continue;
-      return kube::find(status, {"state", "running"}) != nullptr ||
-             kube::find(status, {"state", "terminated"}) != nullptr ||
-             kube::integer(status, {"restartCount"}).value_or(0) > 0;
+      if (kube::text(status, {"name"}) == container) return &status;
     }
   }
-  return false;
+  return nullptr;
 }
 
-std::int64_t restarts_of(const Json& pod, const std::string& container) {
-  for (const char* list : {"initContainerStatuses", "containerStatuses"}) {
-    for (const Json& status : kube::array(pod, {"status", list})) {
-      if (kube::text(status, {"name"}) != container) continue;
-      return kube::integer(status, {"restartCount"}).value_or(0);
-    }
-  }
-  return 0;
+std::int64_t restarts_of(const Json& status) {
+  return kube::integer(status, {"restartCount"}).value_or(0);
+}
+
+bool is_running(const Json& status) { return kube::find(status, {"state", "running"}) != nullptr; }
+
+/// Whether it has written anything that the kubelet could show.
+bool has_started(const Json* status) {
+  return status != nullptr &&
+         (is_running(*status) || kube::find(*status, {"state", "terminated"}) != nullptr ||
+          restarts_of(*status) > 0);
 }
 
 /// Which log, and what stands before its lines.
@@ -124,17 +124,23 @@ class Follower final : public kube::Watcher::Listener {
 
  private:
   using Container = std::pair<std::string, std::string>;  // uid of the Pod, name
+  struct Run {
+    std::int64_t restarts = 0;
+    bool running = false;
+  };
 
   void applied(const Json& pod) override {
     told_ = ErrorCode();
     for (const std::string& container : containers_of(pod)) {
-      if (!has_started(pod, container)) continue;
+      const Json* status = status_of(pod, container);
+      if (!has_started(status)) continue;
       const Container key(kube::text(pod, {"metadata", "uid"}), container);
-      const std::int64_t restarts = restarts_of(pod, container);
-      const auto [run, is_new] = runs_.emplace(key, restarts);
-      if (!is_new && run->second >= restarts) continue;
-      run->second = restarts;
-      logs_.spawn(follow(key, restarts, source_of(pod, container, true)));
+      const std::int64_t restarts = restarts_of(*status);
+      const auto [run, is_new] = runs_.try_emplace(key);
+      const bool anew = is_new || run->second.restarts < restarts;
+      run->second.restarts = restarts;
+      run->second.running = is_running(*status);
+      if (anew) logs_.spawn(follow(key, restarts, source_of(pod, container, true)));
     }
   }
   void removed(const Json& pod) override {
@@ -157,11 +163,15 @@ class Follower final : public kube::Watcher::Listener {
 
   [[nodiscard]] bool there(const Container& container, std::int64_t restarts) const {
     const auto run = runs_.find(container);
-    return !ended_ && run != runs_.end() && run->second == restarts;
+    return !ended_ && run != runs_.end() && run->second.restarts == restarts;
+  }
+  [[nodiscard]] bool runs(const Container& container, std::int64_t restarts) const {
+    return there(container, restarts) && runs_.at(container).running;
   }
 
-  /// Follows the log of one run of a container to its end. One that breaks is asked for again, from
-  /// where it was, for as long as its Pod is there and the container has not begun anew.
+  /// Follows the log of one run of a container to its end. One that breaks, or ends while the
+  /// container runs (the kubelet has gone, say), is asked for again from where it was, for as long
+  /// as its Pod is there and the container has not begun anew.
   Task<> follow(Container container, std::int64_t restarts, Source source) {
     co_await asio::this_coro::throw_if_cancelled(false);
     LogPlace place;
@@ -169,22 +179,31 @@ class Follower final : public kube::Watcher::Listener {
     const std::unique_ptr<Timer> pause = cluster_.shard.clock().make_timer();
     source.query.timestamps = true;
     ErrorCode told;
+    bool ever = false;  // a line has come
     while (there(container, restarts)) {
       source.query.since = place.resume();
       bool some = false;
-      const auto went = co_await follow_once(source, place, some);
-      if (went || !there(container, restarts)) co_return;
+      const auto went = co_await follow_once(container, restarts, source, place, some);
+      if (went ? !runs(container, restarts) : !there(container, restarts)) co_return;
+      ever = ever || some;
       if (some) back_off.reset();
-      if (some || told != went.error()) {
-        tried_again(cluster_, "the log of " + source.origin, went.error());
-      }
-      told = went.error();
+      const ErrorCode why = went ? ErrorCode() : went.error();
+      if (!ever && why == make_error_code(FlowError::unauthorized)) co_return give_up(source, why);
+      if (why && (some || told != why)) tried_again(cluster_, "the log of " + source.origin, why);
+      told = why;
       co_await pause->wait_until(cluster_.shard.clock().now() + back_off.next(random_));
     }
   }
 
+  /// Nobody who waits gets a right that way.
+  void give_up(const Source& source, const ErrorCode& why) {
+    code_ = refused(cluster_, "the log of " + source.origin, why);
+    watcher_.close();
+  }
+
   /// @param some set when there was a new line.
-  Task<Result<>> follow_once(const Source& source, LogPlace& place, bool& some) {
+  Task<Result<>> follow_once(const Container& container, std::int64_t restarts,
+                             const Source& source, LogPlace& place, bool& some) {
     control::LineStream stream(cluster_.client.executor(), cluster_.shard.clock());
     const auto opened = co_await cluster_.client.open_log(stream, source.space, source.pod,
                                                           source.query, cluster_.soon());
@@ -192,7 +211,7 @@ class Follower final : public kube::Watcher::Listener {
     for (;;) {
       const auto line = co_await stream.read_line(TimePoint::max());
       if (!line) co_return line.error();
-      if (!*line) co_return Result<>();
+      if (!*line || !there(container, restarts)) co_return Result<>();
       const auto text = place.take(**line);
       if (!text) continue;
       some = true;
@@ -211,8 +230,8 @@ class Follower final : public kube::Watcher::Listener {
   std::string pods_;  // for messages
   std::mt19937_64 random_{random_seed()};
   Scope logs_{cluster_.shard.executor()};
-  std::map<Container, std::int64_t> runs_;  // a log ends with its run: restarts at the newest one
-  ErrorCode told_;                          // of the failure at hand; none: all is well
+  std::map<Container, Run> runs_;  // a log ends with its run: the newest one
+  ErrorCode told_;                 // of the failure at hand; none: all is well
   bool ended_ = false;
   int code_ = 0;
   kube::Watcher watcher_;
@@ -226,7 +245,7 @@ Task<int> print_all(Cluster& cluster, kube::Watcher::What what, std::string serv
   int code = 0;
   for (const Json& pod : *pods) {
     for (const std::string& container : containers_of(pod)) {
-      if (!has_started(pod, container)) continue;
+      if (!has_started(status_of(pod, container))) continue;
       any = true;
       const Source source = source_of(pod, container, false);
       const auto went = co_await print_log(cluster, source);

@@ -24,6 +24,7 @@ std::optional<std::string_view> LogPlace::take(std::string_view line) {
     ++seen_again_;
     return std::nullopt;
   }
+  if (stamp < last_) return text;  // of the other output, written before and passed on later
   resumed_ = resumed_ && stamp == last_;
   lines_ = stamp == last_ ? lines_ + 1 : 1;
   last_ = stamp;

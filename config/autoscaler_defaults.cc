@@ -196,8 +196,7 @@ Checked<AutoscalerDefaults> load_folder(const std::string& folder) {
   std::error_code ec;
   for (const auto& entry : std::filesystem::directory_iterator(folder, ec)) {
     const std::string key = entry.path().filename().string();
-    std::error_code unknown;  // shows when it is read
-    if (key.starts_with(".") || entry.is_directory(unknown)) continue;
+    if (key.starts_with(".") || key == "lost+found") continue;
     auto text = file_text(entry.path());
     if (!text) return Problems{folder + ": " + key + ": got a file that cannot be read"};
     keys[key] = std::move(*text);

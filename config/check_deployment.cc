@@ -18,6 +18,15 @@ void check_labels(const StringMap& pod_labels, const std::string& path, Report& 
                "\"true\", as on the Deployment: its pods would have no sidecar");
 }
 
+/// A pod without the label goes by the name of its Deployment.
+void check_revision(const StringMap& pod_labels, const std::string& name,
+                    const std::string& revision, const std::string& path, Report& report) {
+  if (revision == name || pod_labels.contains(kRevisionLabel)) return;
+  report.wrong(
+      join(path, kRevisionLabel), "nothing",
+      in_quotes(revision) + ", as on the Deployment: its pods would be of another revision");
+}
+
 }  // namespace
 
 Problems check_deployment(const json& deployment, const AutoscalerDefaults& defaults) {
@@ -32,7 +41,10 @@ Problems check_deployment(const json& deployment, const AutoscalerDefaults& defa
   ObjectReader spec = root.object("spec");
   ObjectReader pod = spec.object("template");
   ObjectReader pod_metadata = pod.object("metadata");
-  check_labels(pod_metadata.strings("labels"), pod_metadata.path_of("labels"), report);
+  const StringMap pod_labels = pod_metadata.strings("labels");
+  check_labels(pod_labels, pod_metadata.path_of("labels"), report);
+  check_revision(pod_labels, metadata.text("name").value_or(""), owner.revision,
+                 pod_metadata.path_of("labels"), report);
   const StringMap pod_annotations = pod_metadata.strings("annotations");
   refuse_on_template(pod_annotations, pod_metadata.path_of("annotations"), report);
 

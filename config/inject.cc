@@ -127,20 +127,14 @@ void add_labels(json& pod, const PodOwner& owner) {
   labels[kRevisionLabel] = owner.revision;
 }
 
-/// A template's labels win over the name of its Deployment when a pod is made: with another's its
+/// A template's label wins over the name of its Deployment when a pod is made: with another's its
 /// pods would take that one's requests, and speak for it.
 void check_owner(const json& pod, const PodOwner& owner, const std::string& where, Report& report) {
   const std::string path = join(join(where, "metadata"), "labels");
-  const json& labels = member(member(pod, "metadata"), "labels");
-  const auto check = [&](const char* label, const std::string& expected) {
-    const std::string found = text(labels, label);
-    if (found.empty() || found == expected) return;
-    report.wrong(
-        join(path, label), in_quotes(found),
-        in_quotes(expected) + ", or none: with another's its pods would take that one's requests");
-  };
-  check(kServiceLabel, owner.service);
-  check(kRevisionLabel, owner.revision);
+  const std::string found = text(member(member(pod, "metadata"), "labels"), kRevisionLabel);
+  if (found.empty() || found == owner.revision) return;
+  report.wrong(join(path, kRevisionLabel), in_quotes(found),
+               in_quotes(owner.revision) + ": its pods would take another one's requests");
 }
 
 /// The list at `key`, which is made if it is not there.

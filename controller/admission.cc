@@ -1,5 +1,7 @@
 #include "controller/admission.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -106,11 +108,25 @@ Json mutate_service(const Json& review, std::string_view controller) {
   return change(review, *service, kept);
 }
 
+/// What was wrong with the object before is no reason to refuse a change: rules grow, and whoever
+/// edits something else, a finalizer say, cannot help it.
+void forget_old(config::Problems& problems, const Json& review,
+                const config::AutoscalerDefaults& defaults) {
+  const Json* old = kube::find(review, {"request", "oldObject"});
+  if (problems.empty() || old == nullptr || !old->is_object() || !config::is_injected(*old)) return;
+  const config::Problems known = config::check_deployment(*old, defaults);
+  std::erase_if(problems, [&known](const std::string& problem) {
+    return std::find(known.begin(), known.end(), problem) != known.end();
+  });
+}
+
 Json validate_deployment(const Json& review, const AdmissionRules& rules) {
   const Json* deployment = object_of(review);
   if (deployment == nullptr) return no_object(review);
   if (!config::is_injected(*deployment)) return allow(review);
-  const config::Problems problems = config::check_deployment(*deployment, rules.defaults);
+  if (kube::find(*deployment, {"metadata", "deletionTimestamp"}) != nullptr) return allow(review);
+  config::Problems problems = config::check_deployment(*deployment, rules.defaults);
+  forget_old(problems, review, rules.defaults);
   if (!problems.empty()) return refuse(review, named("deployment", *deployment), problems);
   return allow(review);
 }

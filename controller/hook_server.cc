@@ -63,22 +63,32 @@ void HookServer::stop() noexcept {
 }
 
 void HookServer::accept(TcpStream stream) {
-  if (connections_.size() >= kMostConnections && !waiting_.stop_oldest()) {
-    log_warn("webhook connection refused: too many", {{"limit", kMostConnections}});
+  if (connections_.size() >= kMostConnections && !make_place()) {
+    const auto held_back = refused_.pass(parts_.clock.now());
+    if (held_back) {
+      log_warn("webhook connection refused: too many",
+               {{"limit", kMostConnections}, {"others", *held_back}});
+    }
     return;
   }
   parts_.scope.spawn(serve(context_->accept(std::move(stream))));
+}
+
+bool HookServer::make_place() noexcept {
+  return strangers_.stop_oldest() || idle_.stop_oldest() || sending_.stop_oldest();
 }
 
 Task<> HookServer::serve(Transport stream) {
   http::ServerConnection connection(parts_, std::move(stream));
   const http::ConnectionSet::Member member(connections_, connection);
   Duration patience = kRequestTime;  // whoever connects has something to ask
+  http::ConnectionSet* among = &strangers_;
   while (!connection.last()) {
-    std::optional<http::ConnectionSet::Member> waits(std::in_place, waiting_, connection);
+    std::optional<http::ConnectionSet::Member> waits(std::in_place, *among, connection);
     const Result<> read = co_await connection.read_head(parts_.clock.now() + patience);
-    waits.reset();
+    waits.emplace(sending_, connection);
     patience = kIdleTime;
+    among = &idle_;
     if (!read) {
       const bool speak =
           read.error() == FlowError::bad_message || read.error() == FlowError::head_too_large;
@@ -88,6 +98,7 @@ Task<> HookServer::serve(Transport stream) {
     }
     if (!connection.head().keep_alive || connections_.closing()) connection.close_after();
     const Result<Asked> asked = co_await read_request(connection);
+    waits.reset();
     if (!asked) break;
     const http::LocalReply reply = reply_to(*asked);
     const std::string bytes = reply.serialize(!asked->is_head, connection.last(), asked->http10);

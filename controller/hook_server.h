@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/base/log_limit.h"
 #include "common/http/connection_set.h"
 #include "common/http/server_connection.h"
 #include "common/kube/json.h"
@@ -19,8 +20,9 @@ namespace pilotlight::controller {
 /// Until a certificate is shown it accepts nothing. A request has 10 s and 8 MiB, which no
 /// admission review comes near, and the first one of a connection must begin within 10 s. Anybody
 /// may connect, so that those who do and then say nothing must not keep out the API server: at the
-/// limit whoever has waited longest for a request, or is behind in sending its head, ends for the
-/// newcomer. One shard.
+/// limit the oldest of those ends for the newcomer who have never sent a head; else of those who
+/// have, and are idle; else of those whose body is not here yet. What is whole is answered. One
+/// shard.
 class HookServer {
  public:
   /// The answer to what was posted to `path`; none: there is no such hook.
@@ -53,6 +55,7 @@ class HookServer {
   };
 
   void accept(TcpStream stream);
+  [[nodiscard]] bool make_place() noexcept;
   [[nodiscard]] Task<> serve(Transport stream);
   [[nodiscard]] Task<Result<Asked>> read_request(http::ServerConnection& connection);
   [[nodiscard]] http::LocalReply reply_to(const Asked& asked) const;
@@ -61,7 +64,10 @@ class HookServer {
   Answer answer_;
   Listener listener_;
   http::ConnectionSet connections_;
-  http::ConnectionSet waiting_;  // of these, for a request
+  http::ConnectionSet strangers_;  // of these: no head has come
+  http::ConnectionSet idle_;       // they wait for the next one
+  http::ConnectionSet sending_;    // the body is not whole
+  LogLimit refused_{std::chrono::seconds(10)};
   std::shared_ptr<const TlsContext> context_;
 };
 

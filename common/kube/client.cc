@@ -280,6 +280,7 @@ Task<Result<>> Client::open_watch(control::LineStream& stream, Resource resource
   const auto status = co_await ask_stream(stream, std::move(target), deadline);
   if (!status) co_return status.error();
   const ErrorCode ec = error_of_status(*status);
+  refusal_.clear();  // another's, who asked meanwhile
   if (ec) co_return ec;
   co_return Result<>();
 }

@@ -71,6 +71,14 @@ TEST_F(DecisionFileTest, WhereItCannotBeRenamedLinesAreLostRatherThanTheBound) {
   EXPECT_EQ(content(path), "{\"number\":110}\n");
 }
 
+TEST_F(DecisionFileTest, OneThatIsTakenAwayIsMadeAnewAtTheBound) {
+  DecisionFile file(path, 40);
+  for (int i = 100; i < 102; ++i) file.append("{\"number\":" + std::to_string(i) + "}");
+  std::filesystem::remove(path);
+  EXPECT_TRUE(file.append("{\"number\":102}"));
+  EXPECT_EQ(content(path), "{\"number\":102}\n");
+}
+
 TEST_F(DecisionFileTest, AFullOneIsRotatedByTheNextStartToo) {
   std::ofstream(path) << std::string(50, 'x') << '\n';
   EXPECT_TRUE(DecisionFile(path, 40).append("{}"));

@@ -193,6 +193,22 @@ TEST(DeploymentWebhook, BadAnnotationsAreRefusedWithTheFullList) {
   EXPECT_EQ(validate_deployment(review_of(others), rules())["response"]["allowed"], true);
 }
 
+TEST(DeploymentWebhook, WhatWasWrongBeforeKeepsNobodyFromChangingTheRest) {
+  const json good = json::parse(
+      R"({"metadata":{"name":"iris","labels":{"pilotlight.dev/inject":"true"}},
+          "spec":{"template":{"metadata":{"labels":{"pilotlight.dev/inject":"true"}},
+                              "spec":{"containers":[{"name":"c","image":"i"}]}}}})");
+  json bad = good;
+  bad["metadata"]["annotations"]["autoscaling.knative.dev/window"] = "soon";
+  json review = review_of(bad);
+  review["request"]["oldObject"] = bad;
+  EXPECT_EQ(validate_deployment(review, rules())["response"]["allowed"], true);
+  review["request"]["oldObject"] = good;
+  EXPECT_EQ(validate_deployment(review, rules())["response"]["allowed"], false);
+  review["request"]["object"]["metadata"]["deletionTimestamp"] = "2026-11-25T08:00:00Z";
+  EXPECT_EQ(validate_deployment(review, rules())["response"]["allowed"], true);
+}
+
 TEST(Webhooks, WhatIsNoReviewIsAnsweredAndAllowsNothing) {
   for (const char* text : {"null", "7", "[]", "{}", R"({"request":7})", R"({"request":{}})",
                            R"({"request":{"object":[]}})"}) {

@@ -93,7 +93,29 @@ TEST_F(HookServerTest, EachNewcomerHasThePlaceOfAnother) {
   EXPECT_FALSE(silent_[100]->ended());
 }
 
-TEST_F(HookServerTest, ARequestInProgressIsNeverEnded) {
+TEST_F(HookServerTest, WhoHasAskedOutlivesWhoNeverHas) {
+  const Client asking = connect();
+  exchange(*asking, kPost, "200 OK");
+  fill(HookServer::kMostConnections + 100);
+  EXPECT_TRUE(shard_.run_until([this] { return silent_ended() == 101; }));
+  exchange(*asking, kPost, "200 OK", 2);
+}
+
+TEST_F(HookServerTest, OneWhoseBodyDoesNotComeMakesPlaceInTheEnd) {
+  std::vector<Client> stalled;
+  for (std::size_t i = 0; i < HookServer::kMostConnections; ++i) {
+    stalled.push_back(connect());
+    exchange(*stalled.back(),
+             "POST /hook HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n",
+             "100 Continue");
+  }
+  const Client client = connect();
+  exchange(*client, kPost, "200 OK");
+  EXPECT_TRUE(shard_.run_until([&] { return stalled[0]->ended(); }));
+  exchange(*stalled[1], "{}", "200 OK");
+}
+
+TEST_F(HookServerTest, ARequestInProgressIsEndedLast) {
   const Client asking = connect();
   exchange(*asking,
            "POST /hook HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n",
@@ -111,11 +133,15 @@ TEST_F(HookServerTest, AConnectionThatIsUsedStaysLongerThanOneThatIsNot) {
   exchange(*used, kPost, "200 OK");
   exchange(*unused, kPost, "200 OK");
   exchange(*used, kPost, "200 OK", 2);
-  fill(HookServer::kMostConnections - 2);
+  std::vector<Client> others;
+  for (std::size_t i = 2; i < HookServer::kMostConnections; ++i) {
+    others.push_back(connect());
+    exchange(*others.back(), kPost, "200 OK");
+  }
   const Client client = connect();
   EXPECT_TRUE(shard_.run_until([&] { return unused->ended(); }));
   EXPECT_FALSE(used->ended());
-  EXPECT_EQ(silent_ended(), 0U);
+  EXPECT_FALSE(others.front()->ended());
 }
 
 TEST_F(HookServerTest, TheFirstRequestComesAtOnceAndTheNextWithinFiveMinutes) {

@@ -1,6 +1,5 @@
 """kill -9 of the autoscaler, again and again: what follows is what one that lives would have done."""
 import asyncio
-import collections
 import json
 import os
 import time
@@ -33,9 +32,8 @@ def test_the_turns_of_killed_autoscalers_are_those_of_one(start):
     assert len({line["epoch"] for line in turns}) == kills + 1
     assert not [line for line in turns if line["returning"]
                 and line["turn"]["desired"] < line["turn"]["from"]]
-    # A turn that waits for the replay agrees with anything, so there may be few of them.
-    held = collections.Counter(line["epoch"] for line in turns if line["returning"])
-    assert max(held.values(), default=0) <= 3, held
+    # A turn that waits for the replay agrees with anything, so most must have taken others.
+    assert len({line["epoch"] for line in turns if not line["returning"]}) > kills / 2
     # Each was told by all before its window was over, or it would have stood still.
     assert log.count("complete=true") >= kills, log
     assert len({line["turn"]["desired"] for line in turns}) >= 3, "a steady load proves nothing"

@@ -155,10 +155,10 @@ def test_watches_go_on_after_what_they_meet(proxied, proxy, space, activators, f
     proxied.settle()
     met = [proxy.inject("GET", f"/{plural}?watch=true", **fault)
            for plural in ("services", "deployments", "endpointslices")]
-    begun = time.monotonic()
     proxy.outage()  # so that each begins anew
     apply(deployment(), space)
     apply(service(), space)
+    begun = time.monotonic()
     proxy.recover()
     taken(space, activators)
     only_ours(space)

@@ -113,7 +113,7 @@ TEST_F(KubeTest, ClientReadsAndWrites) {
   const auto patched =
       run(client_->patch(kDeployments, "default", "iris", kube::PatchKind::merge, patch, soon()));
   EXPECT_EQ(kube::label_of(*patched, "tier"), "gold");
-  EXPECT_TRUE(run(client_->remove(kDeployments, "default", "iris", soon())).has_value());
+  EXPECT_TRUE(run(client_->remove(kDeployments, "default", "iris", Json(), soon())).has_value());
   EXPECT_EQ(run(client_->get(kDeployments, "default", "iris", soon())).error(),
             make_error_code(FlowError::not_found));
 }
