@@ -72,13 +72,16 @@ void Chronicle::poked(const wire::RevisionKey& revision, std::uint32_t parked, D
   write(revision, entry->second, "poke", {{"parked", parked}, {"oldest_wait_us", wait_us}}, now);
 }
 
-void Chronicle::decided(const wire::RevisionKey& revision, const LoggedDecision& logged,
-                        const std::string& text) {
+void Chronicle::write_decision(const wire::RevisionKey& revision, const LoggedDecision& logged,
+                               const std::string& text) {
+  const auto entry = entries_.find(revision);
+  if (entry == entries_.end() || file_ == nullptr) return;
+  file_->append(decision_json(revision, entry->second.service, logged, text));
+}
+
+void Chronicle::decided(const wire::RevisionKey& revision, const LoggedDecision& logged) {
   const auto entry = entries_.find(revision);
   if (entry == entries_.end()) return;
-  if (file_ != nullptr) {
-    file_->append(decision_json(revision, entry->second.service, logged, text));
-  }
   if (logged.from() == 0 && logged.desired() > 0) entry->second.cold_starts.woken(logged.at);
   if (logged.desired() == 0) entry->second.cold_starts.asleep();
 }

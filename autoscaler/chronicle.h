@@ -48,8 +48,10 @@ class Chronicle {
   void creation_refused(const wire::RevisionKey& revision, const std::string& why, TimePoint now);
   void poked(const wire::RevisionKey& revision, std::uint32_t parked, Duration oldest_wait,
              TimePoint now);
-  void decided(const wire::RevisionKey& revision, const LoggedDecision& logged,
-               const std::string& text);
+  /// Before what it wants is asked for; its line may be written after that.
+  void decided(const wire::RevisionKey& revision, const LoggedDecision& logged);
+  void write_decision(const wire::RevisionKey& revision, const LoggedDecision& logged,
+                      const std::string& text);
   void patched(const wire::RevisionKey& revision, const PatchOutcome& outcome);
   /// These four @return the revision whose pod it is; null for one that is not known.
   const wire::RevisionKey* pod_changed(const PodView& pod, TimePoint now);

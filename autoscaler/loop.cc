@@ -209,16 +209,21 @@ void Loop::apply(Subject& subject, const LoggedDecision& logged) {
   const std::int32_t desired = logged.desired();
   subject.desired = desired;
   if (!log_.add(subject.view.key, logged)) return;  // as the one before, so nothing changes
-  std::string text = explain(logged, subject);
-  chronicle_.decided(subject.view.key, logged, text);
-  if (desired == logged.from()) return;
+  const std::string text = explain(logged, subject);
+  chronicle_.decided(subject.view.key, logged);
+  if (desired != logged.from()) change_to(subject, logged, text);
+  // Behind it, since a line takes longer than the request for the change.
+  chronicle_.write_decision(subject.view.key, logged, text);
+}
 
+void Loop::change_to(Subject& subject, const LoggedDecision& logged, const std::string& text) {
+  const std::int32_t desired = logged.desired();
   if (logged.from() == 0) ++subject.wakes;
   Change change;
   change.from = logged.from();
   change.to = desired;
   change.reason = logged.decision.reason;
-  change.text = std::move(text);
+  change.text = text;
   change.decided_at = logged.at;
   if (logged.seen.poke) change.poked_at = logged.at;
   change.costs = costs_of(subject, desired);

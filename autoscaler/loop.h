@@ -130,6 +130,7 @@ class Loop final : public wire::ServerListener, public RegistryListener, public 
   [[nodiscard]] std::vector<PodCost> costs_of(const Subject& subject, std::int32_t to) const;
   void decide_on(Subject& subject, std::optional<std::uint32_t> parked, TimePoint now);
   void apply(Subject& subject, const LoggedDecision& logged);
+  void change_to(Subject& subject, const LoggedDecision& logged, const std::string& text);
   void scaled(const wire::RevisionKey& revision, const PatchOutcome& outcome);
   [[nodiscard]] std::vector<Signal> signals_of(const Subject& subject) const;
   [[nodiscard]] Observation observe(const Subject& subject, std::optional<std::uint32_t> parked,
