@@ -33,7 +33,7 @@ wire::Hello hello(const Flags& flags, std::uint64_t epoch) {
 /// Everybody else's are no business of ours, and there may be many. A Deployment that loses our
 /// label is still routed for a while, so those are all watched.
 kube::Watcher::What our_pods() {
-  return kube::Watcher::What::all(kube::kPods, config::kInjectLabel + std::string("=true"));
+  return kube::Watcher::What::all(kube::kPods, config::kInjectSelector);
 }
 
 /// Those that lead to the activators, or are about to.

@@ -48,7 +48,7 @@ class Control::Pods final : public kube::Watcher::Listener {
  public:
   explicit Pods(Control& owner) : owner_(owner) {}
   void applied(const Json& object) override { owner_.pod_changed(object); }
-  void removed(const Json&) override {}  // its last words stay, until a replica is ready
+  void removed(const Json& object) override { owner_.pod_removed(object); }
 
  private:
   Control& owner_;
@@ -261,7 +261,17 @@ void Control::pod_changed(const Json& object) {
   if (pod.failure.empty() && pod.unready.empty() && !pod.ready) return;
   if (known->failure == pod.failure && known->unready == pod.unready) return;
   known->failure = pod.failure;
+  known->failed = pod.failure.empty() ? "" : pod.name;
   known->unready = pod.unready;
+  tell_failure(*known);
+}
+
+/// Its last words stay until a replica is ready, and are the cause where nothing newer is known.
+void Control::pod_removed(const Json& object) {
+  const PodView pod = view_pod(object);
+  Known* known = find_pod_owner(pod);
+  if (known == nullptr || known->failed != pod.name) return;
+  known->failed.clear();
   tell_failure(*known);
 }
 
@@ -275,10 +285,10 @@ void Control::refused(const Key& key, std::string why) {
 /// What a Pod of it says comes first: it got further. What the autoscaler says is more than that a
 /// Pod is not ready yet.
 std::string_view Control::cause_of(const Known& known) noexcept {
-  if (!known.failure.empty()) return known.failure;
+  if (!known.failed.empty()) return known.failure;
   if (!known.refusal.empty()) return known.refusal;
   if (known.endpoints && !known.endpoints->cause.empty()) return known.endpoints->cause;
-  return known.unready;
+  return known.unready.empty() ? known.failure : known.unready;
 }
 
 void Control::tell_failure(const Known& known) {

@@ -84,6 +84,7 @@ class Control final : public wire::ClientListener, public RevisionListener {
     std::optional<wire::Endpoints> endpoints;
     std::map<std::string, std::vector<SliceReplica>> slices;  // by slice
     std::string failure;                                      // of a Pod
+    std::string failed;                                       // that one, until it is gone
     std::string unready;                                      // likewise, while it may need time
     std::string refusal;                                      // of the Pods that there should be
     bool leaving = false;  // its Deployment has lost our label: what is told of it counts no more
@@ -112,6 +113,7 @@ class Control final : public wire::ClientListener, public RevisionListener {
   void forget(const Key& key);
   void slice_changed(const kube::Json& object, bool exists);
   void pod_changed(const kube::Json& object);
+  void pod_removed(const kube::Json& object);
   void publish();
   void tell_doors(bool changed);
   void endpoints_came(const wire::Endpoints& endpoints);

@@ -32,7 +32,7 @@ bool DecisionFile::append(std::string_view line) {
   bytes += '\n';
   const bool done = room_for(bytes.size()) && write_all(bytes);
   if (!done && lost_++ == 0) {
-    log_warn("a line of the event log is lost", {{"file", path_}, {"error", std::strerror(errno)}});
+    log_warn("a line is lost", {{"file", path_}, {"error", std::strerror(errno)}});
   }
   return done;
 }

@@ -15,8 +15,7 @@ void Refusals::report(const SourceId& source, const RefusalCounts& counted, Time
   const auto [place, added] = known_.try_emplace(source, Known{counted});
   if (added) return;
   Known& known = place->second;
-  const bool first_here = std::exchange(known.before, false);
-  known.counted = true;
+  const bool first_here = std::exchange(known.counted, Counted::here) == Counted::told_to_others;
   RefusalCounts& sum = source.role == wire::Role::activator ? open_.activators : open_.sidecars;
   bool any = false;
   for (std::size_t i = 0; i < kRefusalCauses; ++i) {
@@ -31,7 +30,7 @@ void Refusals::report(const SourceId& source, const RefusalCounts& counted, Time
 
 void Refusals::told_before(const SourceId& source, const RefusalCounts& told) {
   Known& known = known_[source];
-  if (!known.counted) known = Known{told, true};
+  if (known.counted != Counted::here) known = Known{told, Counted::told_to_others};
 }
 
 std::optional<RefusalSummary> Refusals::take(TimePoint now) {

@@ -38,10 +38,14 @@ class Refusals {
   [[nodiscard]] std::optional<RefusalSummary> take(TimePoint now);
 
  private:
+  enum class Counted {
+    not_yet,         // one report, or none
+    told_to_others,  // what another process was told of it is known
+    here,
+  };
   struct Known {
     RefusalCounts told{};
-    bool before = false;   // they were told to another process
-    bool counted = false;  // something was added to them
+    Counted counted = Counted::not_yet;
   };
 
   std::map<SourceId, Known> known_;

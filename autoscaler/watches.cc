@@ -3,6 +3,8 @@
 #include <string>
 #include <string_view>
 
+#include "config/revision.h"
+
 namespace pilotlight::autoscaler {
 namespace {
 
@@ -15,7 +17,7 @@ kube::Watcher::What pod_events(std::string_view which) {
 }  // namespace
 
 kube::Watcher::What ours(const kube::Resource& resource) {
-  return kube::Watcher::What::all(resource, "pilotlight.dev/inject=true");
+  return kube::Watcher::What::all(resource, config::kInjectSelector);
 }
 
 kube::Watcher::What private_services() {

@@ -5,12 +5,12 @@
 
 #include "cli/cluster.h"
 #include "cli/cluster_view.h"
+#include "config/revision.h"
 #include "local/status.h"
 
 namespace pilotlight::cli {
 namespace {
 
-constexpr const char* kOurs = "pilotlight.dev/inject=true";
 constexpr std::string_view kAdminPage = "8022/proxy/status";
 constexpr Duration kPageTime = std::chrono::seconds(2);
 
@@ -49,9 +49,9 @@ Task<std::vector<kube::Json>> pages(Cluster& cluster, std::string program) {
 
 Task<int> cluster_status(Cluster& cluster, bool json) {
   ClusterObjects found;
-  auto deployments = co_await objects(cluster, kube::kDeployments, "", kOurs);
+  auto deployments = co_await objects(cluster, kube::kDeployments, "", config::kInjectSelector);
   if (!deployments) co_return refused(cluster, "deployments", deployments.error());
-  auto pods = co_await objects(cluster, kube::kPods, "", kOurs);
+  auto pods = co_await objects(cluster, kube::kPods, "", config::kInjectSelector);
   if (!pods) co_return refused(cluster, "pods", pods.error());
   found.deployments = std::move(*deployments);
   found.pods = std::move(*pods);

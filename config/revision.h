@@ -16,6 +16,7 @@ namespace pilotlight::config {
 inline constexpr const char* kServiceLabel = "serving.knative.dev/service";
 inline constexpr const char* kRevisionLabel = "serving.knative.dev/revision";
 inline constexpr const char* kInjectLabel = "pilotlight.dev/inject";
+inline constexpr const char* kInjectSelector = "pilotlight.dev/inject=true";
 inline constexpr const char* kConcurrencyAnnotation = "pilotlight.dev/container-concurrency";
 inline constexpr const char* kTimeoutAnnotation = "pilotlight.dev/timeout-seconds";
 inline constexpr const char* kResponseStartAnnotation =

@@ -4,6 +4,7 @@
 
 #include "common/base/log.h"
 #include "common/net/dialer.h"
+#include "config/revision.h"
 
 namespace pilotlight::controller {
 namespace {
@@ -50,8 +51,7 @@ Reconciler::Reconciler(Parts parts, Key activator)
       doors_(parts.clock, [this](tcp::endpoint where,
                                  TimePoint deadline) { return dial_activator(where, deadline); }),
       services_(*this, kube::Watcher::What::all(kube::kServices)),
-      deployments_(*this,
-                   kube::Watcher::What::all(kube::kDeployments, "pilotlight.dev/inject=true")),
+      deployments_(*this, kube::Watcher::What::all(kube::kDeployments, config::kInjectSelector)),
       slices_(*this,
               kube::Watcher::What::all(kube::kEndpointSlices, "kubernetes.io/service-name")) {}
 
@@ -134,7 +134,10 @@ Task<Result<>> Reconciler::keep_service(Key service) {
     co_return co_await carry_out(std::move(step));
   }
   auto facts = state_.facts(service);
-  if (!facts) co_return Result<>();
+  if (!facts) {
+    note_left_alone(service, "");
+    co_return Result<>();
+  }
   const std::uint16_t port = port_of(facts->service);
   std::vector<Place> listening;
   bool all = true;

@@ -92,9 +92,12 @@ Result<> Listener::adopt(int descriptor) {
   }
   ErrorCode ec;
   acceptor_.assign(address.ss_family == AF_INET6 ? tcp::v6() : tcp::v4(), descriptor, ec);
-  if (!ec) acceptor_.set_option(tcp::no_delay(true), ec);
   if (ec) return ec;
-  return {};
+  acceptor_.set_option(tcp::no_delay(true), ec);
+  if (!ec) return {};
+  ErrorCode ignored;
+  acceptor_.release(ignored);  // it stays the caller's
+  return ec;
 }
 
 tcp::endpoint Listener::local() const {

@@ -209,6 +209,33 @@ TEST_F(ControlTest, WhatTheAutoscalerSaysIsTheCauseWhereTheClusterSaysNothing) {
   }));
 }
 
+TEST_F(ControlTest, TheLastWordsOfAPodThatIsGoneAreTheCauseUntilSomethingNewerIsSaid) {
+  ASSERT_TRUE(until([&] { return peer_ != nullptr; }));
+  control_.deployments().applied(deployment("iris"));
+  control_.deployments().synced();
+  const Json pod = Json::parse(R"({"metadata": {"name": "p", "namespace": "default",
+      "labels": {"serving.knative.dev/revision": "iris-00001"}},
+      "status": {"message": "no free address"}})");
+  control_.pods().applied(pod);
+  ASSERT_TRUE(until([&] { return find("iris.default.x") != nullptr; }));
+  const std::uint32_t id = find("iris.default.x")->id;
+  Json other = pod;
+  other["metadata"]["name"] = "q";
+  wire::Endpoints told = endpoints();
+  told.replicas.clear();
+  told.cause = "HorizontalPodAutoscaler hpa scales this Deployment";
+  peer_->put_endpoints(told);
+  control_.pods().removed(other);
+  shard_.run_for(20ms);
+  EXPECT_EQ(revisions_.failure(id), "replica p: no free address") << "another Pod is gone";
+  control_.pods().removed(pod);
+  ASSERT_TRUE(until([&] { return revisions_.failure(id) == told.cause; }));
+  ++told.generation;
+  told.cause.clear();
+  peer_->put_endpoints(told);
+  ASSERT_TRUE(until([&] { return revisions_.failure(id) == "replica p: no free address"; }));
+}
+
 TEST_F(ControlTest, WhyParkedRequestsWereNotServedIsInTheEventWhoeverKnowsIt) {
   Json refused = deployment("iris");
   refused["status"] = Json::parse(R"({"conditions": [{"type": "ReplicaFailure", "status": "True",

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <utility>
 
 #include "controller/admission.h"
 #include "tests/common/control/loop_fixture.h"
@@ -44,6 +45,10 @@ class ReconcilerTest : public test::LoopTest {
   }
   std::string answer(const std::string& request) {
     const auto asks = [&](const char* what) { return request.find(what) < request.find("\r\n"); };
+    if (asks("watch=true") && asks("/services") && !on_services.empty()) {
+      if (reconciler_->left_alone().empty()) return ScriptedServer::answer(200, "");
+      return ScriptedServer::answer(200, std::exchange(on_services, ""));
+    }
     if (asks("watch=true")) return "HTTP/1.1 200 x\r\nContent-Length: 1000000\r\n\r\n";
     if (request.starts_with("DELETE")) {
       removals_.push_back(request);
@@ -71,7 +76,7 @@ class ReconcilerTest : public test::LoopTest {
                       "labels":{"kubernetes.io/service-name":"flower",
             "endpointslice.kubernetes.io/managed-by":"endpointslice-controller.k8s.io"}},
           "addressType":"IPv4","ports":[],"endpoints":[]})";
-  const std::string service_ =
+  std::string service_ =
       R"({"metadata":{"name":"flower","namespace":"team","uid":"s-1","resourceVersion":"7",
                       "labels":{"pilotlight.dev/managed":"true"},
                       "annotations":{"pilotlight.dev/activator-port":"20007",
@@ -81,6 +86,7 @@ class ReconcilerTest : public test::LoopTest {
   std::function<std::string(const std::string& request)> on_removal = [](const std::string&) {
     return ScriptedServer::answer(200, "{}");
   };
+  std::string on_services;  // what the watch of Services brings once one is left alone
   std::vector<std::string> removals_;
   bool ended_ = false;
   DeadlineQueue deadlines_;
@@ -107,6 +113,15 @@ TEST_F(ReconcilerTest, WhatIsRemovedIsWhatWasSeenAndARefusalIsTriedAgain) {
   }
   const Counts& writes = reconciler_->writes();
   run_until([&writes] { return writes.contains({"endpointslices", "taken"}); });
+}
+
+TEST_F(ReconcilerTest, AServiceThatIsGoneIsNotLeftAlone) {
+  service_ = R"({"metadata":{"name":"flower","namespace":"team","uid":"s-1","resourceVersion":"7"},
+      "spec":{"clusterIP":"None","selector":{"app":"iris"},"ports":[{"port":80,"targetPort":8000}]}})";
+  on_services = R"({"type":"DELETED","object":)" + service_ + "}\n";
+  run_until([this] { return !reconciler_->left_alone().empty(); });
+  EXPECT_NE(reconciler_->left_alone().begin()->second.find("headless"), std::string::npos);
+  run_until([this] { return reconciler_->left_alone().empty(); });
 }
 
 TEST_F(ReconcilerTest, WhoeverLeadsNoLongerLeavesTheRestOfAPlanToTheNext) {
