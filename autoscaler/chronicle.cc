@@ -164,9 +164,9 @@ void Chronicle::refused_before(const wire::RevisionKey& revision, const SourceId
   if (entry != entries_.end()) entry->second.refusals.told_before(source, told);
 }
 
-void Chronicle::lost(const wire::RevisionKey& revision, const SourceId& source) {
+void Chronicle::lost(const wire::RevisionKey& revision, const SourceId& source, TimePoint now) {
   const auto entry = entries_.find(revision);
-  if (entry != entries_.end()) entry->second.refusals.lost(source);
+  if (entry != entries_.end()) entry->second.refusals.lost(source, now);
 }
 
 void Chronicle::finish_cold_start(Entries::iterator owner, TimePoint now) {

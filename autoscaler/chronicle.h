@@ -69,7 +69,7 @@ class Chronicle {
   /// What of it the source had told before it came here.
   void refused_before(const wire::RevisionKey& revision, const SourceId& source,
                       const RefusalCounts& told);
-  void lost(const wire::RevisionKey& revision, const SourceId& source);
+  void lost(const wire::RevisionKey& revision, const SourceId& source, TimePoint now);
 
   /// Writes what is due of a revision by the time. Call it once a second, and several times while
   /// there are refusals to tell. @return whether there are.

@@ -59,12 +59,12 @@ void Loop::lost(const wire::Hello& hello, TimePoint now) {
   if (hello.role == wire::Role::sidecar) {
     const auto found = subjects_.find(hello.revision);
     if (found != subjects_.end()) found->second->collector.lost(source, now);
-    chronicle_.lost(hello.revision, source);
+    chronicle_.lost(hello.revision, source, now);
     return;
   }
   for (auto& [key, subject] : subjects_) {
     subject->collector.lost(source, now);
-    chronicle_.lost(key, source);
+    chronicle_.lost(key, source, now);
   }
 }
 

@@ -20,16 +20,15 @@ struct RefusalSummary {
 /// Sums up what the sources of one revision refuse: one summary 1 s after the first, at most one
 /// every 5 s, none while nothing is refused. The first report of a source is only a mark to count
 /// from, unless its HISTORY has said how much of it an autoscaler before this one was told. Pure;
-/// bounded by the sources that are connected. What is refused while a connection to the same
-/// process is broken is in no summary.
+/// bounded by the sources that are connected or were within the last minute.
 class Refusals {
  public:
   void report(const SourceId& source, const RefusalCounts& counted, TimePoint now);
   /// The source had told so much of it before it came here; nothing once it is being counted, that
   /// is after its second report: the first may come before its HISTORY.
   void told_before(const SourceId& source, const RefusalCounts& told);
-  /// Gone: what it had counted was reported or is lost.
-  void lost(const SourceId& source) { known_.erase(source); }
+  /// Its connection is gone. Counted on when it is back within a minute.
+  void lost(const SourceId& source, TimePoint now);
 
   /// Whether there is something that no summary has told.
   [[nodiscard]] bool open() const noexcept { return since_.has_value(); }
@@ -46,6 +45,7 @@ class Refusals {
   struct Known {
     RefusalCounts told{};
     Counted counted = Counted::not_yet;
+    std::optional<TimePoint> lost_at;  // nobody has listened to it since
   };
 
   std::map<SourceId, Known> known_;

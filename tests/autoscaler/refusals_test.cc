@@ -121,9 +121,33 @@ TEST(Refusals, ACounterThatStartsAnewTakesNothingBack) {
   refusals.report(kActivator, full(10), kNow);
   refusals.report(kActivator, full(2), kNow + 1s);
   EXPECT_FALSE(refusals.take(kNow + 1h));
-  refusals.lost(kActivator);
-  refusals.report(kActivator, full(90), kNow + 2s);
-  EXPECT_FALSE(refusals.take(kNow + 1h)) << "it is a new one: a mark to count from";
+}
+
+TEST(Refusals, WhatIsRefusedWhileTheConnectionIsBrokenIsToldWhenItIsBack) {
+  Refusals refusals;
+  refusals.report(kActivator, full(10), kNow);
+  refusals.report(kActivator, full(10), kNow + 1s);
+  refusals.lost(kActivator, kNow + 1s);
+  refusals.report(kActivator, full(14), kNow + 5s);
+  const auto told = refusals.take(kNow + 6s);
+  ASSERT_TRUE(told);
+  EXPECT_EQ(queue_full(told->activators), 4U);
+  EXPECT_TRUE(told->unseen);
+  refusals.report(kActivator, full(15), kNow + 12s);
+  const auto more = refusals.take(kNow + 13s);
+  ASSERT_TRUE(more);
+  EXPECT_EQ(queue_full(more->activators), 1U);
+  EXPECT_FALSE(more->unseen);
+}
+
+TEST(Refusals, WhoWasLostLongAgoBeginsWithAMark) {
+  Refusals refusals;
+  refusals.report(kActivator, full(10), kNow);
+  refusals.lost(kActivator, kNow + 1s);
+  refusals.report(kSidecar, full(0), kNow);
+  refusals.lost(kSidecar, kNow + 62s);  // others come and go meanwhile
+  refusals.report(kActivator, full(90), kNow + 63s);
+  EXPECT_FALSE(refusals.take(kNow + 1h));
 }
 
 }  // namespace
