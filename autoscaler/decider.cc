@@ -36,12 +36,14 @@ bool usable(const Signal& signal) noexcept {
 struct Wants {
   double stable = 0;
   double panic = 0;
-  std::size_t leading = 0;  // the signal with the largest of both
+  std::size_t stable_signal = 0;  // which asks for it
+  std::size_t panic_signal = 0;
 };
 
 Wants wants_of(std::span<const Signal> signals, double ready) {
   Wants out;
-  double most = -1;
+  double most_stable = -1;
+  double most_panic = -1;
   for (std::size_t i = 0; i < signals.size(); ++i) {
     const Signal& signal = signals[i];
     if (!usable(signal)) continue;
@@ -49,13 +51,17 @@ Wants wants_of(std::span<const Signal> signals, double ready) {
     const double share = signal.kind == SignalKind::average ? 1 : ready;
     const double stable = std::ceil(share * signal.stable / signal.target);
     const double panic = std::ceil(share * signal.panic / signal.target);
-    out.stable = std::max(out.stable, stable);
-    out.panic = std::max(out.panic, panic);
-    if (std::max(stable, panic) > most) {
-      most = std::max(stable, panic);
-      out.leading = i;
+    if (stable > most_stable) {
+      most_stable = stable;
+      out.stable_signal = i;
+    }
+    if (panic > most_panic) {
+      most_panic = panic;
+      out.panic_signal = i;
     }
   }
+  out.stable = std::max(most_stable, 0.0);
+  out.panic = std::max(most_panic, 0.0);
   return out;
 }
 
@@ -86,6 +92,19 @@ std::int32_t largest_of_late(DeciderState& state, std::int32_t desired, Duration
   return late.front().second;
 }
 
+/// Replicas at the start, as many as may be.
+std::int32_t initial_of(const Policy& policy) noexcept {
+  return std::min(policy.initial_scale, policy.max_scale.value_or(policy.initial_scale));
+}
+
+/// Whether bounds keep a replica however little there is to do (apply_bounds()).
+bool never_sleeps(const Observation& seen, const Policy& policy, const DeciderState& state) {
+  if (!policy.scale_to_zero) return true;
+  if (!policy.reachable) return false;
+  return seen.floor > 0 || policy.min_scale > 0 ||
+         (!state.initial_reached && initial_of(policy) > 1);
+}
+
 void note_progress(const Observation& seen, const Policy& policy, DeciderState& state,
                    TimePoint now) {
   if (seen.ready > 0) {
@@ -97,15 +116,16 @@ void note_progress(const Observation& seen, const Policy& policy, DeciderState& 
     if (seen.replicas > 0 && !state.activating_since) state.activating_since = now;
   }
   if (state.initial_reached) return;
-  if (seen.ready < policy.initial_scale) {
+  const std::int32_t initial = initial_of(policy);
+  if (seen.ready < initial) {
     state.initial_ready_since.reset();
     const bool hopeless = state.activating_since &&
                           now - *state.activating_since > policy.progress_deadline + kPatience;
-    state.initial_reached = hopeless || (seen.replicas == 0 && policy.initial_scale <= 1);
+    state.initial_reached = hopeless || (seen.replicas == 0 && initial <= 1);
   } else {
     if (!state.initial_ready_since) state.initial_ready_since = now;
     state.initial_reached =
-        policy.initial_scale == 0 || now - *state.initial_ready_since >= policy.stable_window;
+        initial == 0 || now - *state.initial_ready_since >= policy.stable_window;
   }
 }
 
@@ -131,11 +151,12 @@ Reason why_not_asleep(const Observation& seen, const Policy& policy, DeciderStat
   return Reason::idle;
 }
 
-/// Serve if and only if something is wanted and there is room to spare.
-void choose_path(Decision& decision, DeciderState& state, TimePoint now) {
-  decision.direct = *decision.desired > 0 && decision.excess_burst_capacity >= 0;
+/// Serve if and only if something is wanted, by load or by a bound, and there is room to spare.
+void choose_path(Decision& decision, bool kept, DeciderState& state, TimePoint now) {
+  decision.direct = (*decision.desired > 0 || kept) && decision.excess_burst_capacity >= 0;
   if (decision.direct) {
     state.proxied_since.reset();
+    state.idle_since.reset();
   } else if (!state.proxied_since) {
     state.proxied_since = now;
   }
@@ -146,8 +167,8 @@ void choose_path(Decision& decision, DeciderState& state, TimePoint now) {
 void apply_bounds(Decision& decision, const Observation& seen, const Policy& policy,
                   const DeciderState& state) {
   std::int32_t desired = *decision.desired;
-  if (policy.reachable && !state.initial_reached && desired < policy.initial_scale) {
-    desired = policy.initial_scale;
+  if (policy.reachable && !state.initial_reached && desired < initial_of(policy)) {
+    desired = initial_of(policy);
     decision.reason = Reason::initial;
   }
   if (policy.reachable && desired < seen.floor) {
@@ -232,10 +253,11 @@ Decision follow_demand(std::span<const Signal> signals, std::int32_t ready, cons
   }
 
   Decision decision;
-  decision.leading = wants.leading;
-  decision.stable = signals[wants.leading].stable;
-  decision.panic = signals[wants.leading].panic;
   decision.panicking = state.panic_since.has_value();
+  decision.leading =
+      decision.panicking && wants.panic > wants.stable ? wants.panic_signal : wants.stable_signal;
+  decision.stable = signals[decision.leading].stable;
+  decision.panic = signals[decision.leading].panic;
   decision.reason = Reason::load;
   std::int32_t desired = to_count(stable);
   if (decision.panicking) {
@@ -268,18 +290,18 @@ Decision decide(const Observation& seen, const Policy& policy, DeciderState& sta
   }
   if (seen.poke && seen.ready == 0 && seen.signals.front().target > 0) {
     decision = wake(seen, policy, state, now);
-    choose_path(decision, state, now);
+    choose_path(decision, false, state, now);
     apply_bounds(decision, seen, policy, state);
     return decision;
   }
   const auto known = std::count_if(seen.signals.begin(), seen.signals.end(), usable);
   if (known == 0) return decision;
   decision = follow_demand(seen.signals, seen.ready, policy, state, now);
-  choose_path(decision, state, now);
+  choose_path(decision, never_sleeps(seen, policy, state), state, now);
   const bool blind = known < std::ssize(seen.signals);
   if (*decision.desired > 0) {
     state.idle_since.reset();
-  } else if (!blind) {
+  } else if (!blind && !decision.direct) {
     decision.reason = seen.replicas == 0 && seen.waiting_now == 0
                           ? Reason::idle
                           : why_not_asleep(seen, policy, state, now);

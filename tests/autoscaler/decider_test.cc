@@ -1,5 +1,7 @@
 #include "autoscaler/decider.h"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "tests/autoscaler/asked.h"
@@ -159,6 +161,57 @@ TEST(Decide, ServesDirectlyWithRoomToSpareOnly) {
   EXPECT_EQ(a.at(2s).excess_burst_capacity, 0);
   a.seen.signals[0].panic = 6;
   EXPECT_FALSE(a.at(4s).direct);
+}
+
+// The bounds come first: Serve is for what is wanted, whoever wants it.
+TEST(Decide, ServesDirectlyWhereABoundAloneKeepsAReplica) {
+  const std::pair<const char*, void (*)(Asked&)> rows[] = {
+      {"min-scale", [](Asked& a) { a.policy.min_scale = 1; }},
+      {"floor", [](Asked& a) { a.seen.floor = 1; }},
+      {"enable-scale-to-zero", [](Asked& a) { a.policy.scale_to_zero = false; }},
+      {"initial-scale", [](Asked& a) { a.policy.initial_scale = 2; }}};
+  for (const auto& [bound, keep] : rows) {
+    Asked a;
+    a.state.initial_reached = true;
+    a.policy.target_burst_capacity = 0;
+    a.seen.replicas = a.seen.ready = 1;
+    a.at(0s);
+    EXPECT_FALSE(a.at(100s).direct) << "nothing is wanted";
+    a.state.initial_reached = false;
+    keep(a);
+    a.seen.replicas = std::max(1, a.policy.initial_scale);
+    const Decision idle = a.at(102s);
+    EXPECT_TRUE(idle.direct) << bound;
+    EXPECT_EQ(idle.desired, a.seen.replicas) << bound;
+    a.policy.target_burst_capacity = 1000;
+    EXPECT_FALSE(a.at(104s).direct) << bound << ": no room to spare";
+  }
+}
+
+TEST(Decide, GraceBeginsWhenAFloorEnds) {
+  Asked a;
+  a.policy.target_burst_capacity = 0;
+  a.seen.replicas = a.seen.ready = 1;
+  a.at(0s);
+  EXPECT_EQ(a.at(62s).reason, Reason::idle) << "in nobody's path for two windows";
+  a.seen.floor = 1;
+  EXPECT_TRUE(a.at(64s).direct);
+  a.seen.floor = 0;
+  EXPECT_EQ(a.at(200s).reason, Reason::grace);
+  EXPECT_EQ(*a.at(228s).desired, 1);
+  EXPECT_EQ(*a.at(230s).desired, 0);
+}
+
+TEST(Decide, MoreInitialReplicasThanMayBeAreNotWaitedFor) {
+  Asked a;
+  a.policy.initial_scale = 5;
+  a.policy.max_scale = 3;
+  a.seen.replicas = a.seen.ready = 3;
+  EXPECT_EQ(*a.at(0s).desired, 3);
+  EXPECT_EQ(*a.at(58s).desired, 3);
+  a.seen.replicas = a.seen.ready = *a.at(60s).desired;
+  EXPECT_EQ(a.seen.ready, 1);
+  EXPECT_EQ(*a.at(62s).desired, 0);
 }
 
 TEST(Decide, AFloorHoldsAndWakes) {

@@ -45,6 +45,23 @@ TEST(Signals, TheLargestAnswerCountsAndIsNamed) {
   EXPECT_EQ(*a.ask().desired, 10);
 }
 
+TEST(Signals, TheOneIsNamedWhoseWindowCounts) {
+  Asked a;
+  a.seen.signals = {signal("concurrency", SignalKind::average, 8, 4),
+                    signal("parked_wait", SignalKind::value, 1.25, 1)};
+  a.seen.signals[0].panic = 24;
+  a.seen.signals[1].panic = 0;
+  const Decision calm = a.ask();
+  EXPECT_EQ(*calm.desired, 5) << "1.25 times as many";
+  EXPECT_EQ(calm.leading, 1U);
+  EXPECT_EQ(calm.stable, 1.25);
+  a.policy.panic_threshold = 1.5;
+  const Decision panic = a.ask();
+  EXPECT_EQ(*panic.desired, 6);
+  EXPECT_EQ(panic.leading, 0U);
+  EXPECT_EQ(panic.panic, 24);
+}
+
 TEST(Signals, KindsRelateToReplicasInTheirOwnWay) {
   const std::tuple<SignalKind, double, double, int> rows[] = {
       {SignalKind::average, 30, 10, 3},
