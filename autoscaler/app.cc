@@ -192,7 +192,8 @@ void App::leader_changed(const std::string& holder) {
   if (!elector_->leading()) wire_.send_away(holder == identity_ ? "" : holder);
 }
 
-/// Until when nobody else can lead: what this process has begun as the leader has ended by then.
+/// What this process has begun as the leader has ended by then, and nothing is begun later: also
+/// when it has stood still meanwhile and has not noticed yet that its lease has run out.
 TimePoint App::fence() const { return elector_ ? elector_->leads_until() : TimePoint::max(); }
 
 Task<> App::watch_signals() {

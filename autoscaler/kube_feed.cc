@@ -7,6 +7,7 @@
 #include "common/base/log.h"
 #include "common/wire/utf8.h"
 #include "config/deployment_view.h"
+#include "config/json_reader.h"
 
 namespace pilotlight::autoscaler {
 namespace {
@@ -62,6 +63,13 @@ std::set<std::string> ready_addresses(const kube::Json& slice) {
   return out;
 }
 
+/// What the operator allows at most holds for annotations that ask for more, too.
+void keep_limit(config::ScalingPolicy& policy, const config::AutoscalerDefaults& defaults) {
+  if (!defaults.max_scale_limit) return;
+  policy.max_scale =
+      std::min(policy.max_scale.value_or(*defaults.max_scale_limit), *defaults.max_scale_limit);
+}
+
 }  // namespace
 
 void DeploymentFeed::applied(const kube::Json& object) {
@@ -78,14 +86,14 @@ void DeploymentFeed::applied(const kube::Json& object) {
   subject.generation = kube::integer(object, {"metadata", "generation"}).value_or(1);
   subject.reachable = is_reachable(object);
   subject.refused = creation_refused(object);
-  const auto policy =
-      config::read_scaling_policy(view->annotations, view->container_concurrency, name, defaults_);
-  if (policy.has_value()) {
-    subject.policy = *policy;
-  } else {
-    report(policy.error());
+  config::Report problems;
+  subject.policy = config::read_scaling_policy(view->annotations, view->container_concurrency, name,
+                                               problems, defaults_);
+  if (!problems.problems().empty()) {
+    report(problems.problems());
     if (found != known_.end()) subject.policy = found->second.policy;
     subject.policy.container_concurrency = view->container_concurrency;
+    keep_limit(subject.policy, defaults_);
   }
   if (found != known_.end() && found->second.revision != subject.key) {
     loop_.untrack(found->second.revision);
@@ -155,6 +163,7 @@ TimePoint KubeTarget::deadline(Duration time) const {
 Task<Result<>> KubeTarget::annotate(kube::Resource resource, std::string name_space,
                                     std::string name, std::string_view annotation,
                                     std::string value, TimePoint deadline) {
+  if (clock_.now() >= deadline) co_return make_error_code(FlowError::deadline_exceeded);
   kube::Json patch;
   patch["metadata"]["annotations"][std::string(annotation)] = std::move(value);
   const Result<kube::Json> done =
@@ -188,9 +197,13 @@ Task<Result<>> KubeTarget::mark_path(std::string name_space, std::string service
 Task<PatchAnswer> KubeTarget::set_replicas(std::string name_space, std::string deployment,
                                            std::int32_t replicas) {
   const TimePoint latest = deadline(patch_time_);
+  PatchAnswer answer;
+  if (clock_.now() >= latest) {
+    answer.error = FlowError::deadline_exceeded;
+    co_return answer;
+  }
   const kube::ScaleAnswer scale =
       co_await client_.send_scale(std::move(name_space), std::move(deployment), replicas, latest);
-  PatchAnswer answer;
   answer.status = scale.status;
   answer.retry_after = scale.retry_after;
   answer.error = scale.error;

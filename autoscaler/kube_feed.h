@@ -18,8 +18,8 @@
 namespace pilotlight::autoscaler {
 
 /// Tells the Loop of the Deployments that carry our label. One whose annotations do not read keeps
-/// its last good policy; one that cannot be read at all is left alone. Either is said once a
-/// change.
+/// its last good policy, or begins with what of them does read, within max-scale-limit; one that
+/// cannot be read at all is left alone. Either is said once a change.
 class DeploymentFeed final : public kube::Watcher::Listener {
  public:
   DeploymentFeed(Loop& loop, const config::AutoscalerDefaults& defaults)
@@ -148,6 +148,7 @@ class WarningFeed final : public kube::Watcher::Listener {
 /// before `fence`: when somebody else may lead.
 class KubeTarget final : public ScaleTarget, public PathTarget {
  public:
+  /// Nothing is sent from then on, and what is sent has ended by then.
   using Fence = std::function<TimePoint()>;
 
   KubeTarget(kube::Client& client, Clock& clock, Duration patch_time = std::chrono::seconds(5),

@@ -50,9 +50,10 @@ class Elector final : Watcher::Listener {
   [[nodiscard]] Task<> release(TimePoint deadline);
 
   [[nodiscard]] bool leading() const noexcept { return leading_; }
-  /// When it leads no longer unless it renews; max() when it does not lead.
+  /// Until when nobody else can lead: now, once it does not lead itself.
   [[nodiscard]] TimePoint leads_until() const noexcept {
-    return election_.leads_until(clock_.now());
+    const TimePoint now = clock_.now();
+    return election_.leading(now) ? election_.leads_until(now) : now;
   }
   /// While it leads: when the one before was last seen to lead.
   [[nodiscard]] std::optional<TimePoint> vacant_since() const noexcept {

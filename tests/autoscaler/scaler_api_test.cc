@@ -84,6 +84,15 @@ class ScalerApiTest : public test::LoopTest {
     return out;
   }
 
+  static Task<> write_all(KubeTarget& target, PatchAnswer& scaled, Result<>& marked, bool& done) {
+    scaled = co_await target.set_replicas("default", name(0), 3);
+    std::vector<PodCost> costs(1);
+    costs[0].pod = "p";
+    co_await target.set_costs("default", std::move(costs));
+    marked = co_await target.mark_path("default", name(0), true);
+    done = true;
+  }
+
   const Duration patch_time_;
   StubApi api_{executor(), clock_};
   Hearer hearer_;
@@ -135,6 +144,20 @@ TEST_F(ScalerApiTest, TheWordsOfARefusalAreKept) {
   EXPECT_EQ(heard[0].answer.message, "admission webhook denied the request");
   EXPECT_EQ(heard[1].answer.message.size(), 500U);
   EXPECT_EQ(heard[2].answer.message, "") << "it was taken";
+}
+
+TEST_F(ScalerApiTest, WhoMayWriteNoLongerSendsNothing) {
+  add(1);
+  KubeTarget fenced(*client_, clock_, 60s, [this] { return clock_.now(); });
+  bool done = false;
+  PatchAnswer scaled;
+  Result<> marked;
+  scope_.spawn(write_all(fenced, scaled, marked, done));
+  run_until([&] { return done; });
+  EXPECT_EQ(scaled.error, FlowError::deadline_exceeded);
+  ASSERT_TRUE(marked.has_error());
+  EXPECT_EQ(marked.error(), FlowError::deadline_exceeded);
+  EXPECT_EQ(api_.patch_connections(), 0U);
 }
 
 TEST_F(SilentApiTest, SilenceIsATimeoutAndTriedAgain) {

@@ -286,3 +286,23 @@ def test_a_leader_without_its_api_server_leads_no_longer_before_another_does(pai
         assert answer.result(KILLED).status == 200
     assert "lease lost" in leader.program.text()
     assert follower.patches() and not leader.patches()
+
+
+@with_a_pair
+def test_a_leader_that_stood_still_writes_nothing_when_it_goes_on(pair):
+    world, leader = pair.world, pair.leader()
+    follower = pair.other(leader)
+    world.deploy("echo")
+    world.routed("echo")
+    pair.cut_off = leader
+    process = leader.program.process
+    process.send_signal(signal.SIGSTOP)
+    try:
+        # Its POKE waits at the one that stands still, which must not act upon it later.
+        assert world.ask("echo").status == 200
+        wait_for("the other to lead", follower.leads, KILLED)
+    finally:
+        process.send_signal(signal.SIGCONT)
+    assert process.wait(20) == 1, "the kubelet starts it anew"
+    assert "lease lost" in leader.program.text()
+    assert follower.patches() and not leader.patches()

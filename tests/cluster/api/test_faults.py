@@ -13,7 +13,7 @@ from world import ACTIVATOR_WATCHES, AUTOSCALER, AUTOSCALER_WATCHES, BACK_OFF, R
 
 API_SERVER = pathlib.Path(__file__).resolve().parents[1] / "apiserver.sh"
 SERVER = ("10.89.0.1", 6443)
-OUTAGE_SECONDS = float(os.environ.get("PILOTLIGHT_OUTAGE_SECONDS", "15"))
+OUTAGE_SECONDS = float(os.environ.get("PILOTLIGHT_OUTAGE_SECONDS", "60"))
 WATCHES = AUTOSCALER_WATCHES + ACTIVATOR_WATCHES
 
 
