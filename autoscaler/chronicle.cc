@@ -92,7 +92,11 @@ void Chronicle::patched(const wire::RevisionKey& revision, const PatchOutcome& o
   const bool taken = outcome.result == PatchResult::taken;
   entry->second.not_taken = not_taken_text(outcome);
   if (taken && outcome.change.to > 0) entry->second.cold_starts.patched(outcome.ended_at);
-  write(revision, entry->second, "patch", patch_fields(outcome), outcome.ended_at);
+  json fields = patch_fields(outcome);
+  std::string result = fields.at("result");
+  if (outcome.attempt > 1 && result != entry->second.last_patch) fields["changed"] = true;
+  entry->second.last_patch = std::move(result);
+  write(revision, entry->second, "patch", std::move(fields), outcome.ended_at);
 }
 
 void Chronicle::replica_ready(const wire::RevisionKey& revision, const ReplicaRecord& replica,

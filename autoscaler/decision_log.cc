@@ -5,7 +5,7 @@
 namespace pilotlight::autoscaler {
 namespace {
 
-constexpr std::size_t kPerRevision = 256;
+constexpr std::size_t kPerRevision = 16;
 constexpr std::size_t kTotal = 10'000;
 
 }  // namespace

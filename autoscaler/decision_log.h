@@ -31,7 +31,7 @@ struct LoggedDecision {
 };
 
 /// The decisions that changed something, or were taken for another reason than the one before.
-/// Bounded: 256 a revision, 10,000 in total (the revision with most gives way).
+/// Bounded: 16 a revision, 10,000 in total (the revision with most gives way).
 class DecisionLog {
  public:
   /// @return whether it is kept.

@@ -88,6 +88,7 @@ Task<> Loop::tick() {
 
 void Loop::tend(Subject& subject, TimePoint now) {
   settle_return(subject, now);
+  settle_arrival(subject, now);
   subject.collector.limit_waits(subject.state.active_since);
   const bool went_on = subject.collector.advance(now, demand_known(subject));
   if (went_on || subject.refusing) {
@@ -97,6 +98,16 @@ void Loop::tend(Subject& subject, TimePoint now) {
   if (now < subject.next_tick) return;
   subject.next_tick = next_turn(subject.view.key, now);
   decide_on(subject, std::nullopt, now);
+}
+
+/// Nobody has measured what it does, so it is held as Knative holds what it finds: in panic, for a
+/// window from when its first replica is ready.
+void Loop::settle_arrival(Subject& subject, TimePoint now) {
+  if (!subject.arriving_until) return;
+  subject.state.panic_since = now;
+  subject.state.max_panic = std::max(subject.state.max_panic, subject.view.replicas);
+  const bool heard = registry_.ready_count(subject.view.key) > 0;
+  if (heard || now >= *subject.arriving_until) subject.arriving_until.reset();
 }
 
 void Loop::note_senders(Subject& subject) {

@@ -103,12 +103,21 @@ class Loop final : public wire::ServerListener, public RegistryListener, public 
   [[nodiscard]] std::uint64_t epoch() const noexcept { return epoch_; }
 
  private:
+  /// Of a revision that was not known yet.
+  struct EarlyPoke {
+    TimePoint at{};
+    std::uint32_t parked = 0;
+    Duration oldest_wait{};
+  };
+
   // A client tries again every second, so whoever lives has come by then.
   static constexpr Duration kSendersTime = std::chrono::seconds(2);
 
   [[nodiscard]] Task<> tick();
   void tend(Subject& subject, TimePoint now);
   void poke(wire::Peer& activator, const wire::Poke& frame);
+  void keep_early(const wire::Poke& frame, TimePoint now);
+  void early_poke(Subject& subject, const EarlyPoke& poke, TimePoint now);
   void stats(wire::Peer& peer, const wire::Stats& frame);
   void lost(const wire::Hello& hello, TimePoint now);
   void history(wire::Peer& peer, const wire::History& frame);
@@ -117,6 +126,7 @@ class Loop final : public wire::ServerListener, public RegistryListener, public 
   void await_return(Subject& subject, TimePoint now);
   void take_early(Subject& subject);
   void settle_return(Subject& subject, TimePoint now);
+  void settle_arrival(Subject& subject, TimePoint now);
   void leave_checkpoint(Subject& subject, TimePoint now);
   void record_seconds(Subject& subject);
   void record_turn(const Subject& subject, const LoggedDecision& logged);
@@ -151,7 +161,7 @@ class Loop final : public wire::ServerListener, public RegistryListener, public 
   PathTeller* paths_ = nullptr;
   std::map<Rivals::Name, std::string> rivals_;  // by Deployment
   Subjects subjects_;
-  std::map<wire::RevisionKey, std::uint32_t> early_pokes_;  // of revisions not known yet
+  std::map<wire::RevisionKey, EarlyPoke> early_pokes_;  // of revisions not known yet
   EarlyHistory early_;
   std::map<wire::RevisionKey, SubjectView> followed_;  // in place of subjects, while another leads
   TimePoint senders_by_;  // whoever has something to replay is here by then

@@ -83,11 +83,15 @@ void Loop::track(const SubjectView& view) {
   note_path(subject, now);
   subject.next_tick = next_turn(view.key, now);
   subject.collector.spread(subject.next_tick.time_since_epoch() % kTick / 5);
-  if (!deployments_known_) await_return(subject, now);
+  if (!deployments_known_) {
+    await_return(subject, now);
+  } else if (view.replicas > 0 && view.generation > 1) {
+    subject.arriving_until = now + subject.policy.progress_deadline;
+    subject.state.initial_reached = true;
+  }
   if (recording_ != nullptr) record_seconds(subject);
   take_early(subject);
-  const auto early = early_pokes_.extract(view.key);
-  if (early) decide_on(subject, early.mapped(), now);
+  if (const auto early = early_pokes_.extract(view.key)) early_poke(subject, early.mapped(), now);
 }
 
 void Loop::untrack(const wire::RevisionKey& revision) {
@@ -123,6 +127,9 @@ void Loop::leave_to(Subject& subject, const std::string& who) {
     log_info("scaled again", {{"namespace", key.name_space}, {"revision", key.revision}});
     subject.state = DeciderState();  // what it remembers is of another time
     subject.state.initial_reached = true;
+    if (subject.returning && subject.collector.awaiting()) {
+      subject.state.hold_until = subject.returning->until;  // the windows are empty still
+    }
     return;
   }
   log_warn("left alone: somebody else scales it",

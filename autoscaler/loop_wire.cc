@@ -10,6 +10,7 @@ namespace pilotlight::autoscaler {
 namespace {
 
 constexpr std::size_t kEarlyPokes = 1000;
+constexpr Duration kEarlyFor = std::chrono::seconds(10);  // who waits says so again and again
 
 }  // namespace
 
@@ -83,17 +84,29 @@ void Loop::stats(wire::Peer& peer, const wire::Stats& frame) {
 
 void Loop::poke(wire::Peer& activator, const wire::Poke& frame) {
   const auto found = subjects_.find(frame.revision);
-  if (found == subjects_.end()) {
-    if (early_pokes_.size() < kEarlyPokes) early_pokes_[frame.revision] = frame.parked;
-    return;
-  }
+  const TimePoint now = clock_.now();
+  if (found == subjects_.end()) return keep_early(frame, now);
   if (registry_.ready_count(frame.revision) > 0) {
     registry_.repeat(frame.revision, activator);  // the two crossed
     return;
   }
-  const TimePoint now = clock_.now();
   chronicle_.poked(frame.revision, frame.parked, told_length(frame.oldest_wait_us), now);
   decide_on(*found->second, std::max(frame.parked, 1U), now);
+}
+
+void Loop::keep_early(const wire::Poke& frame, TimePoint now) {
+  if (early_pokes_.size() >= kEarlyPokes) {
+    std::erase_if(early_pokes_, [&](const auto& one) { return now - one.second.at > kEarlyFor; });
+  }
+  if (early_pokes_.size() >= kEarlyPokes) return;
+  early_pokes_[frame.revision] = {now, frame.parked, told_length(frame.oldest_wait_us)};
+}
+
+void Loop::early_poke(Subject& subject, const EarlyPoke& poke, TimePoint now) {
+  const Duration ago = now - poke.at;
+  if (ago > kEarlyFor) return;
+  chronicle_.poked(subject.view.key, poke.parked, poke.oldest_wait + ago, now);
+  decide_on(subject, std::max(poke.parked, 1U), now);
 }
 
 }  // namespace pilotlight::autoscaler

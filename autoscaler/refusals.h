@@ -45,7 +45,7 @@ class Refusals {
   struct Known {
     RefusalCounts told{};
     Counted counted = Counted::not_yet;
-    std::optional<TimePoint> lost_at;  // nobody has listened to it since
+    std::optional<TimePoint> lost_at{};  // nobody has listened to it since
   };
 
   std::map<SourceId, Known> known_;

@@ -106,8 +106,8 @@ void write_demand(Exposition& out, const Loop& loop, std::string_view metric) {
   KnativeGauge target(out, prefix + "_target", "Wanted per replica.");
   for (const auto& [key, subject] : loop.subjects()) {
     if (metric_name(subject->view.policy) != metric) continue;
-    stable.add(*subject, subject->last.stable);
-    panic.add(*subject, subject->last.panic);
+    stable.add(*subject, subject->collector.stable());
+    panic.add(*subject, subject->collector.panic());
     target.add(*subject, subject->view.policy.target_per_replica());
   }
 }

@@ -70,8 +70,8 @@ json revision_of(Loop& loop, const Subject& subject) {
               {"desired", subject.desired},
               {"ready", loop.registry().ready_count(subject.view.key)},
               {"unheard", loop.registry().unheard_count(subject.view.key)},
-              {"stable", subject.last.stable},
-              {"panic", subject.last.panic},
+              {"stable", subject.collector.stable()},
+              {"panic", subject.collector.panic()},
               {"wakes", subject.wakes},
               {"wake_to_ready", learned_of(loop, subject.view.key)},
               {"panicking", subject.last.panicking},
@@ -198,10 +198,10 @@ std::string metrics_text(Loop& loop, const wire::ServerCounts& wire, const Token
             }));
   out.gauge("pilotlight_revision_demand_stable",
             "Average demand over the stable window, in requests or requests per second.",
-            per_revision(loop, [](const Subject& s) { return s.last.stable; }));
+            per_revision(loop, [](const Subject& s) { return s.collector.stable(); }));
   out.gauge("pilotlight_revision_demand_panic",
             "Average demand over the panic window, in requests or requests per second.",
-            per_revision(loop, [](const Subject& s) { return s.last.panic; }));
+            per_revision(loop, [](const Subject& s) { return s.collector.panic(); }));
   out.gauge(
       "pilotlight_revision_demand_target", "Demand wanted per replica.",
       per_revision(loop, [](const Subject& s) { return s.view.policy.target_per_replica(); }));

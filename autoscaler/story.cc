@@ -38,7 +38,9 @@ std::string why(const LoggedDecision& logged, const Subject& subject) {
         return fmt::format("no request for {} s; some at a time", shape.stable_seconds);
       }
       return demand(logged, decision.stable, shape.stable_seconds);
-    case Reason::idle: return fmt::format("no request for {} s", shape.stable_seconds);
+    case Reason::idle:
+      return logged.from() == 0 ? "no request, and nothing runs"
+                                : fmt::format("no request for {} s", shape.stable_seconds);
     case Reason::delay: return "scale-down-delay keeps what was wanted before";
     case Reason::in_flight: return fmt::format("{} in flight or parked", logged.seen.waiting_now);
     case Reason::activating: return "woken, and not ready for a whole window yet";

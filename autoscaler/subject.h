@@ -57,6 +57,9 @@ struct Subject {
     bool woken = false;  ///< By a POKE: its state is newer than any checkpoint.
   };
   std::optional<Return> returning;
+
+  /// It ran already when it became ours: until one of its replicas is heard of, at the latest.
+  std::optional<TimePoint> arriving_until;
   std::optional<DeciderState> left;  ///< What the activators keep for a successor.
 };
 

@@ -28,7 +28,7 @@ OURS = {"decide": "request -> scale decided", "patch": "scale decided -> the API
         "first byte": "READY at the autoscaler -> first byte of the answer"}
 CLUSTER = {"scheduled": "PATCH -> a node is chosen", "image": "-> its image is there",
            "init": "-> init containers are done", "start": "-> the app's process runs",
-           "listen": "-> it listens (the sidecar's and the app's own start)"}
+           "listen": "-> it listens (the sidecar's and the app's own start; seen at most 1 % of it later)"}
 
 
 def cold_starts(pilotlight, kubeconfig, app):

@@ -139,8 +139,9 @@ std::string patch_text(const Json& event) {
     if (attempt <= 1) return {};
     return fmt::format("the API took {} at the {} attempt", to, ordinal(attempt));
   }
-  // Of a long row of failures the 1st, 2nd, 4th, 8th, ...
-  if (!std::has_single_bit(static_cast<std::uint64_t>(attempt))) return {};
+  // Of a long row of the same failure those at the 1st, 2nd, 4th, 8th, ... attempt.
+  const bool changed = kube::boolean(event, {"changed"}, false);
+  if (!changed && !std::has_single_bit(static_cast<std::uint64_t>(attempt))) return {};
   const std::string_view message = kube::text(event, {"message"});
   std::string text = fmt::format("the API did not take {} at the {} attempt after {}: {}", to,
                                  ordinal(attempt), length_text(number(event, {"took_us"})),

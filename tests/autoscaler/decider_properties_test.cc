@@ -182,12 +182,13 @@ TEST(DeciderProperties, TheLogReplaysToTheBit) {
   std::size_t replayed = 0;
   for (std::uint64_t seed = 0; seed < kRuns; ++seed) {
     DecisionLog log;
-    run(seed, kTicks, [&](const LoggedDecision& logged) { log.add(key, logged); });
-    for (const LoggedDecision& logged : log.of(key)) {
+    run(seed, kTicks, [&](const LoggedDecision& decided) {
+      if (!log.add(key, decided)) return;
+      const LoggedDecision& logged = log.of(key).back();
       DeciderState state = logged.before;
       ASSERT_TRUE(same(decide(logged.seen, logged.policy, state, logged.at), logged.decision));
       ++replayed;
-      if (replayed % 20 != 0) continue;  // text is slow
+      if (replayed % 20 != 0) return;  // text is slow
       const auto read = read_decision(decision_json(key, "iris", logged, "why"), "line");
       ASSERT_TRUE(read) << read.error().front();
       state = read->before;
@@ -195,7 +196,7 @@ TEST(DeciderProperties, TheLogReplaysToTheBit) {
       const Decision again = decide(read->seen, read->policy, state, read->at);
       ASSERT_TRUE(same(again, as_written(logged.decision)));
       ASSERT_TRUE(same(again, read->decision));
-    }
+    });
   }
   EXPECT_GT(replayed, 10'000U);
 }

@@ -36,6 +36,19 @@ TEST_F(LoopWithOthers, ADeploymentThatAnotherScalesIsLeftAloneUntilThatGoes) {
   EXPECT_FALSE(status().contains("left_alone_to"));
 }
 
+TEST_F(LoopWithOthers, WhoGoesWhileHistoriesAreAwaitedDoesNotEndTheHold) {
+  loop.track(view(3, 2));
+  loop.rival(deployment, "HorizontalPodAutoscaler hpa");
+  loop.joined(activator);
+  start();
+  clock.advance(2s);
+  loop.rival(deployment, "");
+  run_load(0, 20s);
+  EXPECT_TRUE(target.calls.empty()) << "the windows are empty still";
+  run_load(0, 60s);
+  EXPECT_FALSE(target.calls.empty());
+}
+
 TEST_F(LoopWithOthers, OneThatWasThereBeforeTheDeploymentIsKnown) {
   loop.rival(deployment, "HorizontalPodAutoscaler hpa");
   loop.track(view(0));

@@ -33,6 +33,48 @@ TEST_F(LoopTest, APokeForADeploymentThatIsNotKnownYetIsKept) {
   EXPECT_EQ(asked(), std::vector<std::int32_t>{2});
 }
 
+TEST_F(LoopTest, APokeOfLongAgoWakesNothing) {
+  loop.joined(activator);
+  poke(3);
+  clock.advance(11s);
+  loop.track(view(0));
+  clock.settle();
+  EXPECT_TRUE(target.calls.empty()) << "whoever still waits says so again";
+}
+
+TEST_F(LoopTest, PokesThatLedToNothingMakeRoomForOthers) {
+  loop.joined(activator);
+  for (int i = 0; i < 1000; ++i) {
+    wire::Poke other;
+    other.revision = {"default", "other-" + std::to_string(i)};
+    loop.received(activator, other);
+  }
+  clock.advance(11s);
+  poke(3);
+  loop.track(view(0));
+  clock.settle();
+  EXPECT_EQ(asked(), std::vector<std::int32_t>{2});
+}
+
+TEST_F(LoopTest, OneThatRanBeforeItBecameOursKeepsItsReplicasUntilItsOwnLoadIsKnown) {
+  loop.deployments_known();
+  start();
+  loop.joined(activator);
+  loop.track(view(5, 2));
+  run_load(0, 100s);
+  EXPECT_TRUE(target.calls.empty()) << "none of its replicas is heard of";
+  ready(sidecars.emplace_back(FakePeer::sidecar("r1")));
+  run_load(30, 10s);
+  EXPECT_EQ(asked(), std::vector<std::int32_t>{11}) << "more is possible at once";
+  loop.track(view(11, 3));
+  target.calls.clear();
+  run_load(2, 55s);
+  EXPECT_TRUE(target.calls.empty());
+  run_load(2, 70s);
+  ASSERT_FALSE(target.calls.empty()) << "a window after";
+  EXPECT_EQ(target.calls.back().second, 1);
+}
+
 TEST_F(LoopTest, APokeThatCrossedReadyIsAnsweredWithTheSet) {
   loop.track(view(1));
   loop.joined(activator);
