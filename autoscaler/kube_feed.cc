@@ -83,6 +83,7 @@ void DeploymentFeed::applied(const kube::Json& object) {
   subject.service = view->service;
   subject.deployment = view->deployment_name;
   subject.replicas = static_cast<std::int32_t>(view->replicas);
+  subject.ready = static_cast<std::int32_t>(view->ready_replicas);
   subject.generation = kube::integer(object, {"metadata", "generation"}).value_or(1);
   subject.reachable = is_reachable(object);
   subject.refused = creation_refused(object);

@@ -100,6 +100,11 @@ void Loop::tend(Subject& subject, TimePoint now) {
   decide_on(subject, std::nullopt, now);
 }
 
+void Loop::arrives(Subject& subject, TimePoint now) {
+  subject.arriving_until = now + subject.policy.progress_deadline;
+  subject.state.initial_reached = true;
+}
+
 /// Nobody has measured what it does, so it is held as Knative holds what it finds: in panic, for a
 /// window from when its first replica is ready.
 void Loop::settle_arrival(Subject& subject, TimePoint now) {
@@ -107,7 +112,8 @@ void Loop::settle_arrival(Subject& subject, TimePoint now) {
   subject.state.panic_since = now;
   subject.state.max_panic = std::max(subject.state.max_panic, subject.view.replicas);
   const bool heard = registry_.ready_count(subject.view.key) > 0;
-  if (heard || now >= *subject.arriving_until) subject.arriving_until.reset();
+  const bool serves = now < *subject.arriving_until || subject.view.ready > 0;
+  if (heard || !serves) subject.arriving_until.reset();
 }
 
 void Loop::note_senders(Subject& subject) {

@@ -126,6 +126,7 @@ class Loop final : public wire::ServerListener, public RegistryListener, public 
   void await_return(Subject& subject, TimePoint now);
   void take_early(Subject& subject);
   void settle_return(Subject& subject, TimePoint now);
+  static void arrives(Subject& subject, TimePoint now);
   void settle_arrival(Subject& subject, TimePoint now);
   void leave_checkpoint(Subject& subject, TimePoint now);
   void record_seconds(Subject& subject);

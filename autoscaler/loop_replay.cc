@@ -56,6 +56,10 @@ void Loop::settle_return(Subject& subject, TimePoint now) {
                         {"complete", told},
                         {"checkpoint", subject.returning->checkpoint.has_value()}});
   subject.returning.reset();
+  // The one before has not heard of its replicas either: they have no sidecar.
+  const wire::RevisionKey& key = subject.view.key;
+  const bool heard = registry_.ready_count(key) > 0 || registry_.unheard_count(key) > 0;
+  if (!heard && subject.view.ready > 0) arrives(subject, now);
 }
 
 /// The turns since the leader before was last heard of, by what was measured until then: what they

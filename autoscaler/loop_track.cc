@@ -86,8 +86,7 @@ void Loop::track(const SubjectView& view) {
   if (!deployments_known_) {
     await_return(subject, now);
   } else if (view.replicas > 0 && view.generation > 1) {
-    subject.arriving_until = now + subject.policy.progress_deadline;
-    subject.state.initial_reached = true;
+    arrives(subject, now);
   }
   if (recording_ != nullptr) record_seconds(subject);
   take_early(subject);

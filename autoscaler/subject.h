@@ -18,6 +18,7 @@ struct SubjectView {
   std::string service;
   std::string deployment;
   std::int32_t replicas = 0;    ///< spec.replicas
+  std::int32_t ready = 0;       ///< status.readyReplicas: with a sidecar or without.
   std::int64_t generation = 1;  ///< 1: nobody has scaled it since it was made.
   bool reachable = true;        ///< Something routes to it.
   std::string refused;          ///< Why its pods cannot be made; "" when they can.
@@ -58,7 +59,8 @@ struct Subject {
   };
   std::optional<Return> returning;
 
-  /// It ran already when it became ours: until one of its replicas is heard of, at the latest.
+  /// It ran already when it became ours, and none of its replicas has been heard of yet. After that
+  /// time only as long as the API calls some of them ready.
   std::optional<TimePoint> arriving_until;
   std::optional<DeciderState> left;  ///< What the activators keep for a successor.
 };

@@ -75,6 +75,25 @@ TEST_F(LoopTest, OneThatRanBeforeItBecameOursKeepsItsReplicasUntilItsOwnLoadIsKn
   EXPECT_EQ(target.calls.back().second, 1);
 }
 
+TEST_F(LoopTest, WhatServesWithoutUsIsNotTakenAwayHoweverLongItsUpdateTakes) {
+  SubjectView serving = view(5, 2);
+  serving.ready = 5;
+  loop.track(serving);  // before the list is complete: another process was here
+  loop.deployments_known();
+  loop.registry().slices_known();
+  start();
+  loop.joined(activator);
+  wire::HistoryEnd end;
+  end.epoch = activator.hello().epoch;
+  loop.received(activator, end);
+  run_load(0, 800s);
+  EXPECT_TRUE(target.calls.empty());
+  serving.ready = 0;
+  loop.track(serving);
+  run_load(0, 100s);
+  EXPECT_FALSE(target.calls.empty()) << "nothing serves";
+}
+
 TEST_F(LoopTest, APokeThatCrossedReadyIsAnsweredWithTheSet) {
   loop.track(view(1));
   loop.joined(activator);
