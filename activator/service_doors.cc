@@ -5,6 +5,7 @@
 namespace pilotlight::activator {
 
 bool ServiceDoors::deployment_applied(const config::DeploymentView& view) {
+  if (view.deleting) return deployment_removed(view.name_space, view.deployment_name);
   Deployment now;
   now.labels = view.template_labels;
   now.service = view.service;

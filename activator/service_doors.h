@@ -18,9 +18,10 @@ using Doors = std::map<std::uint16_t, std::string>;
 /// Which Services of the cluster come in through a door of their own, and whose pods they mean.
 ///
 /// A managed Service has a door while its selector, the user's own, matches the pods of exactly one
-/// of our Deployments. Of two that claim one port the first by namespace and name has it, as the
-/// controller decides. Pure. Costs: a change of a Service is compared with every Deployment of its
-/// namespace, one of a Deployment's labels with every Service of its own.
+/// of our Deployments, not counting those on their way out. Of two that claim one port the first by
+/// namespace and name has it, as the controller decides. Pure. Costs: a change of a Service is
+/// compared with every Deployment of its namespace, one of a Deployment's labels with every Service
+/// of its own.
 class ServiceDoors {
  public:
   /// Each returns whether doors() may have changed.

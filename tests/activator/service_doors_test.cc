@@ -75,6 +75,21 @@ TEST(ServiceDoors, NoDoorWithoutLabelPortOrOneDeployment) {
   EXPECT_EQ(doors.doors(), (Map{{20001, "team/iris"}}));
 }
 
+TEST(ServiceDoors, ADeploymentOnItsWayOutDoesNotCount) {
+  ServiceDoors doors;
+  static_cast<void>(doors.deployment_applied(deployment("iris", {{"app", "iris"}})));
+  static_cast<void>(doors.service_applied(service("web", "20001")));
+  config::DeploymentView going = deployment("canary", {{"app", "iris"}});
+  going.deleting = true;
+  EXPECT_FALSE(doors.deployment_applied(going));
+  EXPECT_EQ(doors.doors(), (Map{{20001, "team/iris"}}));
+  going = deployment("iris", {{"app", "iris"}});
+  going.deleting = true;
+  EXPECT_TRUE(doors.deployment_applied(going));
+  EXPECT_TRUE(doors.doors().empty());
+  EXPECT_FALSE(doors.leads_to("team", "iris"));
+}
+
 TEST(ServiceDoors, NamespacesDoNotMix) {
   ServiceDoors doors;
   static_cast<void>(doors.deployment_applied(deployment("iris", {{"app", "iris"}}, "other")));
