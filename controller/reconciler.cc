@@ -71,6 +71,7 @@ void Reconciler::lead(bool leading) {
   leading_ = leading;
   // What the last leader left undone nobody else would see.
   if (leading) touch(state_.everything());
+  if (!leading) left_alone_.clear();
   changed_.set();
 }
 
@@ -150,7 +151,7 @@ Task<Result<>> Reconciler::keep_service(Key service) {
       all = all && open;
     }
     facts = state_.facts(service);  // it may have changed meanwhile
-    if (!facts) co_return Result<>();
+    if (!facts || !leading_) co_return Result<>();
   }
   facts->activators = std::move(listening);
   Plan plan = plan_service(*facts);

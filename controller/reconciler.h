@@ -52,7 +52,7 @@ class Reconciler {
   /// Objects that wait to be looked at.
   [[nodiscard]] std::size_t due() const noexcept { return services_due_.size() + due_.size(); }
   [[nodiscard]] const Counts& writes() const noexcept { return writes_; }
-  /// Services in front of our pods that are not taken over, and why.
+  /// Services in front of our pods that are not taken over, and why; none while another one leads.
   [[nodiscard]] const std::map<Key, std::string>& left_alone() const noexcept {
     return left_alone_;
   }

@@ -76,6 +76,10 @@ class ReconcilerTest : public test::LoopTest {
                       "labels":{"kubernetes.io/service-name":"flower",
             "endpointslice.kubernetes.io/managed-by":"endpointslice-controller.k8s.io"}},
           "addressType":"IPv4","ports":[],"endpoints":[]})";
+  static constexpr const char* kHeadless =  // one line: an event of a watch is one
+      R"({"metadata":{"name":"flower","namespace":"team","uid":"s-1","resourceVersion":"7"},)"
+      R"("spec":{"clusterIP":"None","selector":{"app":"iris"},)"
+      R"("ports":[{"port":80,"targetPort":8000}]}})";
   std::string service_ =
       R"({"metadata":{"name":"flower","namespace":"team","uid":"s-1","resourceVersion":"7",
                       "labels":{"pilotlight.dev/managed":"true"},
@@ -116,12 +120,20 @@ TEST_F(ReconcilerTest, WhatIsRemovedIsWhatWasSeenAndARefusalIsTriedAgain) {
 }
 
 TEST_F(ReconcilerTest, AServiceThatIsGoneIsNotLeftAlone) {
-  service_ = R"({"metadata":{"name":"flower","namespace":"team","uid":"s-1","resourceVersion":"7"},
-      "spec":{"clusterIP":"None","selector":{"app":"iris"},"ports":[{"port":80,"targetPort":8000}]}})";
+  service_ = kHeadless;
   on_services = R"({"type":"DELETED","object":)" + service_ + "}\n";
   run_until([this] { return !reconciler_->left_alone().empty(); });
   EXPECT_NE(reconciler_->left_alone().begin()->second.find("headless"), std::string::npos);
   run_until([this] { return reconciler_->left_alone().empty(); });
+}
+
+TEST_F(ReconcilerTest, WhoeverLeadsNoLongerSpeaksOfNoService) {
+  service_ = kHeadless;
+  run_until([this] { return !reconciler_->left_alone().empty(); });
+  reconciler_->lead(false);
+  EXPECT_TRUE(reconciler_->left_alone().empty());
+  reconciler_->lead(true);
+  run_until([this] { return !reconciler_->left_alone().empty(); });
 }
 
 TEST_F(ReconcilerTest, WhoeverLeadsNoLongerLeavesTheRestOfAPlanToTheNext) {
