@@ -57,6 +57,12 @@ bool any_ready(const std::vector<Place>& places) {
   return std::any_of(places.begin(), places.end(), [](const Place& place) { return place.ready; });
 }
 
+/// Whether what Kubernetes made of the selector leads to a pod that takes connections.
+bool serves_without_us(std::vector<Json> slices) {
+  std::erase_if(slices, [](const Json& slice) { return !is_kubernetes(slice); });
+  return any_ready(places_in(slices));
+}
+
 /// Makes the plan for one Service.
 class Planner {
  public:
@@ -125,6 +131,12 @@ class Planner {
   }
 
   void take(const ServicePorts& ports) {
+    // Pods from before the label: none is known here, and Kubernetes leads to them.
+    if (state_ != kTaken && !any_ready(facts_.pods) && serves_without_us(facts_.slices)) {
+      plan_.left_alone = "its pods serve on until one that has the sidecar is ready";
+      remove_slices(&is_ours);  // from a step before: whoever came there would wait
+      return;
+    }
     // With no pod that is ready somebody has to hold the requests, whatever the rule says.
     const bool serve = facts_.path == Path::serve && facts_.pods.size() <= kMostEndpoints &&
                        any_ready(facts_.pods);

@@ -17,7 +17,8 @@ inline constexpr kube::Resource kEndpoints{"", "v1", "endpoints"};
 /// ClusterIP; what changes is where they lead:
 ///
 ///   its own           selector -> pods           (EndpointSlices of Kubernetes)
-///   preparing         the same; it has a port of its own on the activators, which open it
+///   preparing         the same; it has a port of its own on the activators, which open it. With
+///                     pods that serve it stays so until one with a sidecar is ready
 ///   taken             no selector; an EndpointSlice of ours leads to the activators (proxy) or to
 ///                     the sidecars (serve), a second one to the pods for ports that are not the
 ///                     app's

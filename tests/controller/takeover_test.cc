@@ -69,6 +69,16 @@ class World {
     (*made)["endpoints"] = Json::array({{{"targetRef", {{"kind", "Pod"}, {"name", pod}}}}});
   }
 
+  /// A pod of the Deployment from before its label: only Kubernetes leads to it.
+  void run_without_sidecar(bool ready) {
+    select("iris-6d5f7c9b8-abcde");
+    for (Json& each : facts.slices) {
+      if (kube::name_of(each) != "flower-x1") continue;
+      each["endpoints"][0]["addresses"] = Json::array({"10.0.1.9"});
+      each["endpoints"][0]["conditions"]["ready"] = ready;
+    }
+  }
+
   void apply(const Step& step) {
     const bool update = step.verb == Verb::update;
     if (step.resource == kube::kServices) {
@@ -182,6 +192,58 @@ TEST(Takeover, NothingChangesUntilAnActivatorListens) {
   world.facts.activators = {place("10.0.0.2")};
   world.settle();
   EXPECT_EQ(world.addresses(), Addresses{"10.0.0.2"});
+}
+
+TEST(Takeover, PodsThatRunServeOnUntilOneWithASidecarIsReady) {
+  World world;
+  world.facts.service = service(
+      R"([{"name":"web","port":80,"targetPort":8000},
+          {"name":"metrics","port":9100,"targetPort":"metrics"}])");
+  world.run_without_sidecar(true);
+  const std::vector<std::vector<Place>> none_ready = {{}, {place("10.0.1.1", false)}};
+  for (const std::vector<Place>& pods : none_ready) {
+    world.facts.pods = pods;
+    world.settle();
+    EXPECT_EQ(kube::label_of(world.facts.service, kManagedLabel), kPreparing);
+    EXPECT_TRUE(world.facts.service["spec"].contains("selector"));
+    EXPECT_EQ(world.facts.slices.size(), 1U) << "what Kubernetes made of the selector";
+    EXPECT_NE(world.left_alone.find("sidecar"), std::string::npos) << world.left_alone;
+  }
+  world.facts.pods = {place("10.0.1.1")};
+  world.settle(1);
+  EXPECT_EQ(world.left_alone, "");
+  EXPECT_EQ(world.addresses(), (Addresses{"10.0.0.2", "10.0.0.3"}));
+  EXPECT_EQ(world.addresses("flower-pilotlight-direct"), Addresses{"10.0.1.1"});
+  EXPECT_EQ(world.slice("flower-x1"), nullptr);
+  world.facts.pods.clear();
+  world.settle();
+  EXPECT_EQ(kube::label_of(world.facts.service, kManagedLabel), kTaken) << "asleep is no way back";
+  EXPECT_EQ(world.left_alone, "");
+}
+
+TEST(Takeover, PodsThatAreNotReadyHoldNothingUp) {
+  World world;
+  world.run_without_sidecar(false);
+  world.settle();
+  EXPECT_EQ(kube::label_of(world.facts.service, kManagedLabel), kTaken);
+  world.facts.service["spec"]["selector"] = {{"app", "iris"}};
+  world.kubernetes();
+  world.run_without_sidecar(true);
+  world.settle();
+  EXPECT_FALSE(world.facts.service["spec"].contains("selector")) << "it has been taken for long";
+}
+
+TEST(Takeover, OneThatBreaksOffLeavesNobodyWaitingBesideThePodsThatServe) {
+  World world;
+  world.run_without_sidecar(true);
+  world.facts.pods = {place("10.0.1.1")};
+  world.apply(plan_service(world.facts).steps.at(0));  // it is in preparation
+  world.apply(plan_service(world.facts).steps.at(0));
+  ASSERT_NE(world.slice("flower-pilotlight"), nullptr);
+  world.facts.pods = {place("10.0.1.1", false)};
+  world.settle();
+  EXPECT_EQ(world.slice("flower-pilotlight"), nullptr);
+  EXPECT_NE(world.slice("flower-x1"), nullptr);
 }
 
 TEST(Takeover, WithoutTheLabelItIsAsItWas) {

@@ -11,7 +11,8 @@ import yaml
 
 from harness import PILOTLIGHT, ROOT, wait_for
 from installation import (ACTIVATORS, SYSTEM, activators, addresses, apply, deployment,  # noqa: F401
-                          get, given_back, installed, kubectl, service, slices, space, taken)
+                          get, given_back, installed, kubectl, service, slices, space, status,
+                          taken)
 from metrics_page import documented, exposed, section
 
 SHAPES = sorted((ROOT / "tests/controller/data").glob("[0-9]*.yaml"))
@@ -135,6 +136,56 @@ def test_a_service_is_taken_over_and_given_back(installed, space, activators):
 
     kubectl("-n", space, "label", "deployment", "iris", "pilotlight.dev/inject-")
     given_back(space)
+
+
+def reason_for(installed, space, name="flower"):
+    """Why a Service is left alone, or ""."""
+    return "".join(one["reason"] for one in status(installed.admin)["left_alone"]
+                   if (one["namespace"], one["service"]) == (space, name))
+
+
+@pytest.fixture
+def node(space):
+    made = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": f"node-{space}"}}
+    apply(made)
+    yield made["metadata"]["name"]
+    kubectl("delete", "node", f"node-{space}")
+
+
+def run_pod(space, node, name, address, **labels):
+    """A pod that is ready, as its kubelet says."""
+    apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels},
+           "spec": {"nodeName": node, "containers": [{"name": "m", "image": "i"}]}}, space)
+    status = {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}],
+              "conditions": [{"type": "Ready", "status": "True"}]}
+    kubectl("-n", space, "patch", "pod", name, "--subresource=status", "--type=merge", "-p",
+            json.dumps({"status": status}))
+
+
+def test_pods_that_run_serve_on_until_one_with_a_sidecar_is_ready(installed, space, activators,
+                                                                  node):
+    apply(service(), space)
+    run_pod(space, node, "iris-6d5f7c9b8-aaaaa", "10.89.250.1", app="iris")
+    wait_for("the old pod behind it", lambda: addresses(space) == ["10.89.250.1"])
+    before = get("service", "flower", space)["spec"]
+    apply(deployment(), space)
+    wait_for("the Service in preparation", lambda: reason_for(installed, space))
+    now = get("service", "flower", space)
+    activators.listen(int(now["metadata"]["annotations"]["pilotlight.dev/activator-port"]))
+    installed.crash()
+    installed.settle()
+    assert "sidecar" in reason_for(installed, space)
+    assert get("service", "flower", space)["spec"] == before
+    assert addresses(space) == ["10.89.250.1"]
+    run_pod(space, node, "iris-7f6b5d4c3-bbbbb", "10.89.250.2", app="iris",
+            **{"serving.knative.dev/revision": "iris"})
+    taken(space, activators)
+    installed.settle()
+    assert not reason_for(installed, space)
+    kubectl("-n", space, "delete", "pod", "--all", "--grace-period=0", "--force")
+    wait_for("no pod behind the private Service", lambda: not addresses(space, "iris-private"))
+    installed.settle()
+    assert addresses(space) == sorted(ACTIVATORS), "asleep is no way back"
 
 
 def test_applying_the_service_again_changes_nothing(installed, space, activators):
