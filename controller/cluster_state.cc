@@ -1,5 +1,7 @@
 #include "controller/cluster_state.h"
 
+#include <algorithm>
+
 #include "config/deployment_view.h"
 #include "config/inject.h"
 #include "controller/admission.h"
@@ -30,6 +32,16 @@ Json deciding(const Json& deployment) {
   const Json* pods = kube::find(deployment, {"spec", "template"});
   if (pods != nullptr) out["spec"]["template"] = *pods;
   return out;
+}
+
+/// Of what a Service may lead to, only addresses of its own families; of all, if it does not say.
+std::vector<Place> of_its_families(std::vector<Place> places, const Json& service) {
+  const Json& families = kube::array(service, {"spec", "ipFamilies"});
+  if (families.empty()) return places;
+  std::erase_if(places, [&families](const Place& place) {
+    return std::find(families.begin(), families.end(), family_of(place)) == families.end();
+  });
+  return places;
 }
 
 /// Big and of no use here.
@@ -157,7 +169,9 @@ void ClusterState::touch_slices(const Key& service, Touched& touched) const {
   touched.services.insert(service);
   if (service == activator_) {
     for (const auto& [key, each] : services_) {
-      if (config::is_managed(each)) touched.services.insert(key);
+      // One that is not may have been left alone for the family of their addresses.
+      const bool concerned = config::is_managed(each) || !selection_.deployments_of(key).empty();
+      if (concerned) touched.services.insert(key);
     }
     return;
   }
@@ -192,13 +206,17 @@ std::optional<ServiceFacts> ClusterState::facts(const Key& key) const {
     out.service["metadata"]["annotations"].erase(kPortAnnotation);
   }
   out.slices = slices_of(key);
-  for (Place& place : places_in(slices_of(activator_))) {
+  const std::vector<Json> activators = slices_of(activator_);
+  for (const Json& slice : activators) {
+    out.families.emplace(kube::text(slice, {"addressType"}));
+  }
+  for (Place& place : of_its_families(places_in(activators), out.service)) {
     place.target = nullptr;  // a pod of another namespace
     if (place.ready && !place.terminating) out.activators.push_back(std::move(place));
   }
   if (out.deployment != nullptr) {
     const Key hidden = private_of(*out.deployment);
-    out.pods = places_in(slices_of(hidden));
+    out.pods = of_its_families(places_in(slices_of(hidden)), out.service);
     const auto service = services_.find(hidden);
     const bool there = service != services_.end();
     const bool serve = there && kube::annotation_of(service->second, kPathAnnotation) == "serve";

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <string_view>
 
 namespace pilotlight::controller {
 namespace {
@@ -33,6 +32,10 @@ std::uint16_t free_port(const Json& service, const std::function<bool(std::uint1
     if (!used(port)) return port;
   }
   return 0;
+}
+
+std::string_view family_of(const Place& place) noexcept {
+  return place.ip.find(':') == std::string::npos ? "IPv4" : "IPv6";
 }
 
 std::vector<Place> places_in(const std::vector<Json>& slices) {

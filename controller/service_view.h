@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/kube/json.h"
@@ -37,6 +38,9 @@ struct Place {
   bool serving = false;
   bool terminating = false;
 };
+
+/// "IPv4" or "IPv6", as a Service's ipFamilies and a slice's addressType have it.
+[[nodiscard]] std::string_view family_of(const Place& place) noexcept;
 
 /// The places in EndpointSlices, by address.
 [[nodiscard]] std::vector<Place> places_in(const std::vector<Json>& slices);

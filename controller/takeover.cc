@@ -102,9 +102,13 @@ class Planner {
     if (kube::text(service_, {"spec", "clusterIP"}) == "None") {
       return "it is headless: its clients choose a pod themselves";
     }
-    if (kube::text(service_, {"spec", "internalTrafficPolicy"}) == "Local") {
-      return "internalTrafficPolicy: got Local, expected Cluster: activators are not on every node";
+    for (const char* policy : {"internalTrafficPolicy", "externalTrafficPolicy"}) {
+      if (kube::text(service_, {"spec", policy}) != "Local") continue;
+      return std::string(policy) +
+             ": got Local, expected Cluster: activators are not on every node";
     }
+    const std::string family = wrong_family();
+    if (!family.empty()) return family;
     // Once it is taken there is no such slice for long, nor a way back.
     if (state_ != kTaken && leads_to_others(facts_.slices, *facts_.deployment)) {
       return "it selects pods too that are not of Deployment " +
@@ -113,6 +117,17 @@ class Planner {
     if (ports.app.empty()) return "none of its ports leads to the app";
     if (port_of(service_) == 0 && facts_.free_port == 0) return "the activators' ports are used up";
     return "";
+  }
+
+  /// A proxier takes no address of another family than the Service's.
+  std::string wrong_family() const {
+    const Json& wanted = kube::array(service_, {"spec", "ipFamilies"});
+    if (wanted.size() > 1) return "ipFamilies: got two, expected one: pods are known by one";
+    if (wanted.empty() || !wanted[0].is_string() || facts_.families.empty()) return "";
+    const std::string& family = wanted[0].get_ref<const std::string&>();
+    if (facts_.families.contains(family)) return "";
+    return "ipFamilies: got " + family + ", expected " + *facts_.families.begin() +
+           ": activators have no other address";
   }
 
   void update_service(Json object) {

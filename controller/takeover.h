@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,7 @@ struct ServiceFacts {
   bool has_private_name = false;     ///< The name of a private Service, but it is none of ours.
   bool private_name_taken = false;   ///< Such a one stands in the place of the Deployment's.
   std::vector<Json> slices;          ///< All with the Service's name in their label.
+  std::set<std::string> families;    ///< Of all activators' addresses; none: nothing is known.
   std::vector<Place> activators;     ///< Those that listen on the Service's port.
   std::vector<Place> pods;           ///< Of the Deployment, with a sidecar in them.
   Path path = Path::proxy;

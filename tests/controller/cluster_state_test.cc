@@ -36,6 +36,7 @@ Json service(const char* name = "flower", const char* port = "") {
 Json slice(const char* space, const char* of, const char* ip, bool ready = true) {
   Json out = {{"metadata", {{"namespace", space}, {"name", std::string(of) + "-1"}}}};
   out["metadata"]["labels"] = {{"kubernetes.io/service-name", of}};
+  out["addressType"] = "IPv4";
   Json endpoint = {{"addresses", Json::array({ip})}, {"conditions", {{"ready", ready}}}};
   endpoint["targetRef"] = {{"kind", "Pod"}, {"name", "p"}};
   out["endpoints"] = Json::array({std::move(endpoint)});
@@ -75,6 +76,27 @@ TEST_F(StateTest, ActivatorsThatAreNotReadyDoNotCount) {
   (void)state.applied(kube::kEndpointSlices, slice("system", "activator", "10.0.0.2", false));
   EXPECT_TRUE(state.facts(kFlower)->activators.empty());
   EXPECT_TRUE(state.activators().empty());
+}
+
+TEST_F(StateTest, OnlyAddressesOfTheServicesOwnFamilyLeadAnywhere) {
+  Json six = slice("system", "activator", "fd00::2");
+  six["metadata"]["name"] = "activator-6";
+  six["addressType"] = "IPv6";
+  const auto touched = state.applied(kube::kEndpointSlices, six);
+  EXPECT_TRUE(touched.services.contains(kFlower)) << "it may have been left alone without";
+  EXPECT_FALSE(touched.services.contains(Key("team", "other")));
+  EXPECT_EQ(state.facts(kFlower)->families, (std::set<std::string>{"IPv4", "IPv6"}));
+  EXPECT_EQ(state.facts(kFlower)->activators.size(), 2U) << "it does not say";
+  Json front = service();
+  front["spec"]["ipFamilies"] = Json::array({"IPv6"});
+  (void)state.applied(kube::kServices, front);
+  const auto facts = state.facts(kFlower);
+  ASSERT_EQ(facts->activators.size(), 1U);
+  EXPECT_EQ(facts->activators[0].ip, "fd00::2");
+  EXPECT_TRUE(facts->pods.empty()) << "IPv4 ones";
+  six["endpoints"] = Json::array();
+  (void)state.applied(kube::kEndpointSlices, six);
+  EXPECT_TRUE(state.facts(kFlower)->families.contains("IPv6")) << "whether they are ready or not";
 }
 
 TEST_F(StateTest, ThePrivateServiceSaysWhichPathToTake) {

@@ -44,6 +44,7 @@ class World {
     facts.service = service();
     facts.deployment = &ours;
     facts.activators = {place("10.0.0.2"), place("10.0.0.3")};
+    facts.families = {"IPv4"};
     facts.free_port = 20007;
     kubernetes();
   }
@@ -329,6 +330,9 @@ TEST(Takeover, WhatCannotBeTakenOverIsLeftAloneAndGivenBack) {
       {R"({"spec":{"clusterIP":"None"}})", "headless"},
       {R"({"spec":{"type":"ExternalName"}})", "ExternalName"},
       {R"({"spec":{"internalTrafficPolicy":"Local"}})", "internalTrafficPolicy"},
+      {R"({"spec":{"externalTrafficPolicy":"Local"}})", "externalTrafficPolicy"},
+      {R"({"spec":{"ipFamilies":["IPv6"]}})", "ipFamilies: got IPv6, expected IPv4"},
+      {R"({"spec":{"ipFamilies":["IPv4","IPv6"]}})", "ipFamilies: got two"},
       {R"({"spec":{"ports":[{"port":9100,"targetPort":8002}]}})", "none of its ports"},
       {R"({"spec":{"ports":[{"port":53,"targetPort":8000,"protocol":"UDP"}]}})", "none of its"}};
   for (const auto& [change, reason] : rows) {
@@ -344,6 +348,24 @@ TEST(Takeover, WhatCannotBeTakenOverIsLeftAloneAndGivenBack) {
   full.facts.free_port = 0;
   full.settle();
   EXPECT_NE(full.left_alone.find("used up"), std::string::npos);
+}
+
+TEST(Takeover, WhatTheActivatorsCanTakeOverIs) {
+  for (const char* change :
+       {R"({"ipFamilies":["IPv4"]})", R"({"sessionAffinity":"ClientIP"})",
+        R"({"internalTrafficPolicy":"Cluster","externalTrafficPolicy":"Cluster"})"}) {
+    World world;
+    world.facts.service["spec"].merge_patch(Json::parse(change));
+    world.settle();
+    EXPECT_EQ(world.left_alone, "") << change;
+    EXPECT_EQ(kube::label_of(world.facts.service, kManagedLabel), kTaken) << change;
+  }
+  World unknown;
+  unknown.facts.families.clear();
+  unknown.facts.activators.clear();
+  unknown.facts.service["spec"]["ipFamilies"] = Json::array({"IPv6"});
+  unknown.settle();
+  EXPECT_EQ(unknown.left_alone, "") << "without an activator nobody can say";
 }
 
 TEST(Takeover, AServiceThatSelectsPodsOfOthersIsLeftAloneUntilTheyAreGone) {

@@ -188,6 +188,18 @@ def test_pods_that_run_serve_on_until_one_with_a_sidecar_is_ready(installed, spa
     assert addresses(space) == sorted(ACTIVATORS), "asleep is no way back"
 
 
+@pytest.mark.parametrize("change, reason", [
+    ({"type": "NodePort", "externalTrafficPolicy": "Local"}, "externalTrafficPolicy: got Local"),
+    ({"internalTrafficPolicy": "Local"}, "internalTrafficPolicy: got Local")])
+def test_a_service_of_its_own_node_alone_is_left_alone(installed, space, change, reason):
+    local = service()
+    local["spec"] |= change
+    apply(local, space)
+    apply(deployment(), space)
+    wait_for("the reason", lambda: reason in reason_for(installed, space))
+    assert get("service", "flower", space)["spec"]["selector"] == {"app": "iris"}
+
+
 def test_applying_the_service_again_changes_nothing(installed, space, activators):
     apply(deployment(), space)
     apply(service(), space)
