@@ -59,7 +59,7 @@ void Loop::settle_return(Subject& subject, TimePoint now) {
   // The one before has not heard of its replicas either: they have no sidecar.
   const wire::RevisionKey& key = subject.view.key;
   const bool heard = registry_.ready_count(key) > 0 || registry_.unheard_count(key) > 0;
-  if (!heard && subject.view.ready > 0) arrives(subject, now);
+  if (!heard && subject.view.replicas > 0 && subject.view.ready > 0) arrives(subject, now);
 }
 
 /// The turns since the leader before was last heard of, by what was measured until then: what they
