@@ -194,7 +194,7 @@ void App::leader_changed(const std::string& holder) {
 
 /// What this process has begun as the leader has ended by then, and nothing is begun later: also
 /// when it has stood still meanwhile and has not noticed yet that its lease has run out.
-TimePoint App::fence() const { return elector_ ? elector_->leads_until() : TimePoint::max(); }
+TimePoint App::fence() const { return elector_ ? elector_->may_write_until() : TimePoint::max(); }
 
 Task<> App::watch_signals() {
   co_await signals_.async_wait(use_tuple);

@@ -94,7 +94,7 @@ void Chronicle::patched(const wire::RevisionKey& revision, const PatchOutcome& o
   if (taken && outcome.change.to > 0) entry->second.cold_starts.patched(outcome.ended_at);
   json fields = patch_fields(outcome);
   std::string result = fields.at("result");
-  if (outcome.attempt > 1 && result != entry->second.last_patch) fields["changed"] = true;
+  if (!taken && outcome.attempt > 1 && result != entry->second.last_patch) fields["changed"] = true;
   entry->second.last_patch = std::move(result);
   write(revision, entry->second, "patch", std::move(fields), outcome.ended_at);
 }

@@ -97,7 +97,8 @@ std::int32_t initial_of(const Policy& policy) noexcept {
   return std::min(policy.initial_scale, policy.max_scale.value_or(policy.initial_scale));
 }
 
-/// Whether bounds keep a replica however little there is to do (apply_bounds()).
+/// Whether bounds keep a replica however little there is to do: apply_bounds() asked about nothing,
+/// but for an initial scale of 1, which is a wake's own.
 bool never_sleeps(const Observation& seen, const Policy& policy, const DeciderState& state) {
   if (!policy.scale_to_zero) return true;
   if (!policy.reachable) return false;

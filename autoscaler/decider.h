@@ -119,7 +119,7 @@ enum class Reason : std::uint8_t {
 struct Decision {
   std::optional<std::int32_t> desired;  ///< None: leave it as it is.
   Reason reason = Reason::unknown;
-  std::size_t leading = 0;  ///< Which signal asked for most.
+  std::size_t leading = 0;  ///< Which signal the number is from.
   double stable = 0;        ///< Its averages (a POKE's count stands for both).
   double panic = 0;
   bool panicking = false;

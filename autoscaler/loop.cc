@@ -101,19 +101,30 @@ void Loop::tend(Subject& subject, TimePoint now) {
 }
 
 void Loop::arrives(Subject& subject, TimePoint now) {
+  log_info("held: it ran before it became ours", {{"namespace", subject.view.key.name_space},
+                                                  {"revision", subject.view.key.revision},
+                                                  {"replicas", subject.view.replicas}});
   subject.arriving_until = now + subject.policy.progress_deadline;
   subject.state.initial_reached = true;
+  settle_arrival(subject, now);
 }
 
-/// Nobody has measured what it does, so it is held as Knative holds what it finds: in panic, for a
-/// window from when its first replica is ready.
+/// Nobody measures what its pods without a sidecar do, so it is held as Knative holds what it
+/// finds: in panic, and for a window from when it is ours.
 void Loop::settle_arrival(Subject& subject, TimePoint now) {
   if (!subject.arriving_until) return;
+  const wire::RevisionKey& key = subject.view.key;
+  // As the controller has it, or, where that does not lead to them, nobody else is ready.
+  const bool all_heard =
+      registry_.ready_count(key) > 0 && registry_.ready_count(key) >= subject.view.ready;
+  if (registry_.in_slices(key) || all_heard || subject.view.replicas == 0) {
+    subject.arriving_until.reset();
+  } else if (now >= *subject.arriving_until && subject.view.ready == 0) {
+    return;  // nothing serves
+  }
   subject.state.panic_since = now;
   subject.state.max_panic = std::max(subject.state.max_panic, subject.view.replicas);
-  const bool heard = registry_.ready_count(subject.view.key) > 0;
-  const bool serves = now < *subject.arriving_until || subject.view.ready > 0;
-  if (heard || !serves) subject.arriving_until.reset();
+  subject.given = true;
 }
 
 void Loop::note_senders(Subject& subject) {

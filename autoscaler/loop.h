@@ -126,11 +126,11 @@ class Loop final : public wire::ServerListener, public RegistryListener, public 
   void await_return(Subject& subject, TimePoint now);
   void take_early(Subject& subject);
   void settle_return(Subject& subject, TimePoint now);
-  static void arrives(Subject& subject, TimePoint now);
+  void arrives(Subject& subject, TimePoint now);
   void settle_arrival(Subject& subject, TimePoint now);
   void leave_checkpoint(Subject& subject, TimePoint now);
   void record_seconds(Subject& subject);
-  void record_turn(const Subject& subject, const LoggedDecision& logged);
+  void record_turn(Subject& subject, const LoggedDecision& logged);
   void leave_to(Subject& subject, const std::string& who);
   void tell_cause(const wire::RevisionKey& revision);
   [[nodiscard]] bool measured(Subject& subject, TimePoint now) const;

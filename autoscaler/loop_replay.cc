@@ -1,6 +1,7 @@
 // Loop's other half: how a process that has just begun comes to know what the one before it knew.
 
 #include <algorithm>
+#include <utility>
 
 #include "autoscaler/checkpoint.h"
 #include "autoscaler/loop.h"
@@ -58,7 +59,7 @@ void Loop::settle_return(Subject& subject, TimePoint now) {
   subject.returning.reset();
   // The one before has not heard of its replicas either: they have no sidecar.
   const wire::RevisionKey& key = subject.view.key;
-  const bool heard = registry_.ready_count(key) > 0 || registry_.unheard_count(key) > 0;
+  const bool heard = registry_.ready_count(key) > 0 || registry_.in_slices(key);
   if (!heard && subject.view.replicas > 0 && subject.view.ready > 0) arrives(subject, now);
 }
 
@@ -99,7 +100,7 @@ void Loop::record_seconds(Subject& subject) {
       });
 }
 
-void Loop::record_turn(const Subject& subject, const LoggedDecision& logged) {
+void Loop::record_turn(Subject& subject, const LoggedDecision& logged) {
   const WindowShape shape = shape_of(subject.view.policy);
   RecordedTurn turn;
   turn.logged = logged;
@@ -108,6 +109,7 @@ void Loop::record_turn(const Subject& subject, const LoggedDecision& logged) {
   turn.panic_seconds = shape.panic_seconds;
   turn.averaging = shape.averaging;
   turn.returning = subject.returning.has_value();
+  turn.given = std::exchange(subject.given, false);
   recording_->append(turn_line(subject.view.key, subject.view.service, turn));
 }
 

@@ -85,7 +85,7 @@ void Loop::track(const SubjectView& view) {
   subject.collector.spread(subject.next_tick.time_since_epoch() % kTick / 5);
   if (!deployments_known_) {
     await_return(subject, now);
-  } else if (view.replicas > 0 && view.generation > 1) {
+  } else if (view.replicas > 0 && (view.generation > 1 || view.ready > 0)) {
     arrives(subject, now);
   }
   if (recording_ != nullptr) record_seconds(subject);
@@ -126,6 +126,7 @@ void Loop::leave_to(Subject& subject, const std::string& who) {
     log_info("scaled again", {{"namespace", key.name_space}, {"revision", key.revision}});
     subject.state = DeciderState();  // what it remembers is of another time
     subject.state.initial_reached = true;
+    subject.given = true;
     if (subject.returning && subject.collector.awaiting()) {
       subject.state.hold_until = subject.returning->until;  // the windows are empty still
     }

@@ -69,7 +69,7 @@ AsOne take_as_one(const Recording& recording) {
       continue;
     }
     // Where the first one begins to decide; it waits for nobody any more.
-    if (!begun) state = logged.before;
+    if (!begun || turn.given) state = logged.before;
     begun = true;
     Observation seen = logged.seen;
     if (!seen.signals.empty()) {  // the metric; other signals have windows of their own

@@ -23,6 +23,7 @@ struct RecordedTurn {
   std::int64_t panic_seconds = 6;
   Averaging averaging = Averaging::linear;
   bool returning = false;  ///< What the process before knew was still awaited.
+  bool given = false;      ///< What is remembered was changed before it, not by a decision.
 };
 
 [[nodiscard]] std::string second_line(const wire::RevisionKey& revision, std::uint64_t epoch,

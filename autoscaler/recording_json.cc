@@ -35,6 +35,7 @@ config::Checked<RecordedTurn> read_turn(const json& line, const std::string& whe
   turn.averaging =
       line.value("exponential", false) ? Averaging::weighted_exponential : Averaging::linear;
   turn.returning = line.value("returning", false);
+  turn.given = line.value("given", false);
   return turn;
 }
 
@@ -53,14 +54,15 @@ std::string second_line(const wire::RevisionKey& revision, std::uint64_t epoch,
 
 std::string turn_line(const wire::RevisionKey& revision, const std::string& service,
                       const RecordedTurn& turn) {
-  const json line = {{"namespace", revision.name_space},
-                     {"revision", revision.revision},
-                     {"epoch", turn.epoch},
-                     {"closed", turn.closed},
-                     {"panic_window_s", turn.panic_seconds},
-                     {"exponential", turn.averaging == Averaging::weighted_exponential},
-                     {"returning", turn.returning},
-                     {"turn", json::parse(decision_json(revision, service, turn.logged, ""))}};
+  json line = {{"namespace", revision.name_space},
+               {"revision", revision.revision},
+               {"epoch", turn.epoch},
+               {"closed", turn.closed},
+               {"panic_window_s", turn.panic_seconds},
+               {"exponential", turn.averaging == Averaging::weighted_exponential},
+               {"returning", turn.returning},
+               {"turn", json::parse(decision_json(revision, service, turn.logged, ""))}};
+  if (turn.given) line["given"] = true;
   return line.dump();
 }
 

@@ -37,14 +37,14 @@ void Refusals::told_before(const SourceId& source, const RefusalCounts& told) {
 }
 
 void Refusals::lost(const SourceId& source, TimePoint now) {
-  std::erase_if(known_, [now](const auto& one) {
-    return one.second.lost_at && now - *one.second.lost_at > kAway;
-  });
   const auto found = known_.find(source);
   if (found != known_.end()) found->second.lost_at = now;
 }
 
 std::optional<RefusalSummary> Refusals::take(TimePoint now) {
+  std::erase_if(known_, [now](const auto& one) {
+    return one.second.lost_at && now - *one.second.lost_at > kAway;
+  });
   if (!since_ || now - *since_ < kGather) return std::nullopt;
   if (told_at_ && now - *told_at_ < kPeriod) return std::nullopt;
   RefusalSummary out = std::exchange(open_, RefusalSummary());

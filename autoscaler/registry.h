@@ -100,6 +100,8 @@ class Registry {
   [[nodiscard]] std::int32_t ready_count(const wire::RevisionKey& revision) const;
   /// Addresses that EndpointSlices call ready, and of whose sidecars nothing was heard.
   [[nodiscard]] std::int32_t unheard_count(const wire::RevisionKey& revision) const;
+  /// Whether EndpointSlices call any of its addresses ready, heard of or not.
+  [[nodiscard]] bool in_slices(const wire::RevisionKey& revision) const;
   [[nodiscard]] std::vector<ReplicaRecord> replicas(const wire::RevisionKey& revision) const;
   [[nodiscard]] std::size_t activators() const noexcept { return activators_.size(); }
   [[nodiscard]] bool has_sidecars(const wire::RevisionKey& revision) const;

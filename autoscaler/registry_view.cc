@@ -55,6 +55,11 @@ std::int32_t Registry::ready_count(const wire::RevisionKey& key) const {
       [](const auto& item) { return item.second.record.phase == ReplicaPhase::ready; }));
 }
 
+bool Registry::in_slices(const wire::RevisionKey& key) const {
+  const Group* group = group_of(key);
+  return group != nullptr && !group->slice_addresses.empty();
+}
+
 std::int32_t Registry::unheard_count(const wire::RevisionKey& key) const {
   const Group* group = group_of(key);
   return group == nullptr ? 0 : group->unheard;

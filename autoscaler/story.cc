@@ -23,6 +23,8 @@ std::string why(const LoggedDecision& logged, const Subject& subject) {
       return fmt::format("{} request{} parked and no replica ready", logged.seen.poke.value_or(0),
                          logged.seen.poke == 1U ? "" : "s");
     case Reason::panic: {
+      if (subject.arriving_until)
+        return "it ran before it became ours, and its load is not known yet";
       const bool sudden = decision.panic >= decision.stable;
       if (sudden && decision.panic == 0) {
         return fmt::format(

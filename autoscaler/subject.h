@@ -40,6 +40,7 @@ struct Subject {
   bool direct = false;          ///< Requests may go past the activators.
   TimePoint direct_until{};     ///< And may still come that way: nodes hear of it later.
   bool refusing = false;        ///< The chronicle has refusals to tell.
+  bool given = false;           ///< `state` was changed since the last turn, not by a decision.
   bool sender_missing = false;  ///< As it was last logged.
   std::optional<TimePoint> unheard_since;  ///< A replica serves of which nothing is heard.
   TimePoint next_tick{};
@@ -59,8 +60,8 @@ struct Subject {
   };
   std::optional<Return> returning;
 
-  /// It ran already when it became ours, and none of its replicas has been heard of yet. After that
-  /// time only as long as the API calls some of them ready.
+  /// It ran already when it became ours, and requests come to pods without a sidecar still. After
+  /// that time it is held only while the API calls some of them ready.
   std::optional<TimePoint> arriving_until;
   std::optional<DeciderState> left;  ///< What the activators keep for a successor.
 };

@@ -44,6 +44,15 @@ std::vector<Place> of_its_families(std::vector<Place> places, const Json& servic
   return places;
 }
 
+/// Pods are known by the addresses of their private Service alone, of the cluster's first family.
+void keep_known_families(std::set<std::string>& families, const Json& private_service) {
+  const Json& known = kube::array(private_service, {"spec", "ipFamilies"});
+  if (known.empty()) return;
+  std::erase_if(families, [&known](const std::string& family) {
+    return std::find(known.begin(), known.end(), family) == known.end();
+  });
+}
+
 /// Big and of no use here.
 Json trimmed(Json object) {
   object["metadata"].erase("managedFields");
@@ -219,6 +228,7 @@ std::optional<ServiceFacts> ClusterState::facts(const Key& key) const {
     out.pods = of_its_families(places_in(slices_of(hidden)), out.service);
     const auto service = services_.find(hidden);
     const bool there = service != services_.end();
+    if (there) keep_known_families(out.families, service->second);
     const bool serve = there && kube::annotation_of(service->second, kPathAnnotation) == "serve";
     out.path = serve ? Path::serve : Path::proxy;
     out.private_name_taken = there && !is_private(service->second);

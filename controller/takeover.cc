@@ -219,16 +219,17 @@ class Planner {
     for (Json& each : ports) {
       if (port != 0) each["port"] = port;
     }
-    const bool v6 = !places.empty() && places.front().ip.find(':') != std::string::npos;
+    const std::string_view family = places.empty() ? "IPv4" : family_of(places.front());
+    const bool v6 = family == "IPv6";
     Json endpoints = Json::array();
     for (const Place& place : places) {
-      if ((place.ip.find(':') != std::string::npos) != v6) continue;
+      if (family_of(place) != family) continue;
       if (endpoints.size() < kMostEndpoints) endpoints.push_back(endpoint_of(place));
     }
     Json slice = {{"apiVersion", "discovery.k8s.io/v1"},
                   {"kind", "EndpointSlice"},
                   {"metadata", identity(tail + (v6 ? kIPv6 : ""))},
-                  {"addressType", v6 ? "IPv6" : "IPv4"},
+                  {"addressType", family},
                   {"ports", std::move(ports)},
                   {"endpoints", std::move(endpoints)}};
     slice["metadata"]["labels"] = {{kServiceName, name("")}, {kManagedBy, kOurs}};

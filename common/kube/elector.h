@@ -51,7 +51,7 @@ class Elector final : Watcher::Listener {
 
   [[nodiscard]] bool leading() const noexcept { return leading_; }
   /// Until when nobody else can lead: now, once it does not lead itself.
-  [[nodiscard]] TimePoint leads_until() const noexcept {
+  [[nodiscard]] TimePoint may_write_until() const noexcept {
     const TimePoint now = clock_.now();
     return election_.leading(now) ? election_.leads_until(now) : now;
   }

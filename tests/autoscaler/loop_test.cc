@@ -56,17 +56,33 @@ TEST_F(LoopTest, PokesThatLedToNothingMakeRoomForOthers) {
   EXPECT_EQ(asked(), std::vector<std::int32_t>{2});
 }
 
-TEST_F(LoopTest, OneThatRanBeforeItBecameOursKeepsItsReplicasUntilItsOwnLoadIsKnown) {
+class LoopWithAnArrival : public LoopTest {
+ protected:
+  LoopWithAnArrival() {
+    serving.ready = 5;
+    serving.policy.initial_scale = 2;
+    loop.joined(activator);
+    loop.registry().slices_known();
+  }
+  SubjectView serving = view(5, 2);
+};
+
+TEST_F(LoopWithAnArrival, ItKeepsItsReplicasUntilItsOwnLoadIsKnown) {
   loop.deployments_known();
   start();
-  loop.joined(activator);
-  loop.track(view(5, 2));
+  loop.track(serving);
   run_load(0, 100s);
-  EXPECT_TRUE(target.calls.empty()) << "none of its replicas is heard of";
+  EXPECT_TRUE(target.calls.empty());
+  EXPECT_NE(status_json(loop).find("it ran before it became ours"), std::string::npos);
   ready(sidecars.emplace_back(FakePeer::sidecar("r1")));
+  run_load(0, 100s);
+  EXPECT_TRUE(target.calls.empty()) << "its readiness probe has not succeeded yet";
   run_load(30, 10s);
   EXPECT_EQ(asked(), std::vector<std::int32_t>{11}) << "more is possible at once";
-  loop.track(view(11, 3));
+  serving.replicas = 11;
+  serving.generation = 3;
+  loop.track(serving);
+  loop.registry().set_slice_addresses(key, {"r1:8012"});
   target.calls.clear();
   run_load(2, 55s);
   EXPECT_TRUE(target.calls.empty());
@@ -75,23 +91,54 @@ TEST_F(LoopTest, OneThatRanBeforeItBecameOursKeepsItsReplicasUntilItsOwnLoadIsKn
   EXPECT_EQ(target.calls.back().second, 1);
 }
 
-TEST_F(LoopTest, WhatServesWithoutUsIsNotTakenAwayHoweverLongItsUpdateTakes) {
-  SubjectView serving = view(5, 2);
-  serving.ready = 5;
+TEST_F(LoopWithAnArrival, WhatServesIsNotTakenAwayHoweverLongItsUpdateTakes) {
   loop.track(serving);  // before the list is complete: another process was here
   loop.deployments_known();
-  loop.registry().slices_known();
   start();
-  loop.joined(activator);
   wire::HistoryEnd end;
   end.epoch = activator.hello().epoch;
   loop.received(activator, end);
   run_load(0, 800s);
-  EXPECT_TRUE(target.calls.empty());
+  serving.ready = 0;
+  loop.track(serving);
+  run_load(0, 1s);
+  serving.ready = 5;
+  loop.track(serving);
+  run_load(0, 200s);
+  EXPECT_TRUE(target.calls.empty()) << "a moment without a ready one is no end";
   serving.ready = 0;
   loop.track(serving);
   run_load(0, 100s);
   EXPECT_FALSE(target.calls.empty()) << "nothing serves";
+}
+
+TEST_F(LoopWithAnArrival, OneThatWasNeverScaledIsHeldToo) {
+  loop.deployments_known();
+  start();
+  serving.generation = 1;
+  loop.track(serving);
+  run_load(0, 100s);
+  EXPECT_TRUE(target.calls.empty());
+}
+
+TEST_F(LoopWithAnArrival, APokeOfBeforeDoesNotEndIt) {
+  loop.deployments_known();
+  poke(1);
+  ready(sidecars.emplace_back(FakePeer::sidecar("r1")));
+  loop.track(serving);
+  clock.settle();
+  EXPECT_TRUE(target.calls.empty());
+}
+
+TEST_F(LoopWithAnArrival, WithoutSlicesItIsOursWhenAllThatIsReadyIsHeardOf) {
+  loop.deployments_known();
+  start();
+  loop.track(serving);
+  ready(sidecars.emplace_back(FakePeer::sidecar("r1")));
+  serving.ready = 1;
+  loop.track(serving);
+  run_load(0, 100s);
+  EXPECT_FALSE(target.calls.empty());
 }
 
 TEST_F(LoopTest, APokeThatCrossedReadyIsAnsweredWithTheSet) {

@@ -112,6 +112,19 @@ TEST_F(RecordingTest, AForgottenPanicIsFound) {
   EXPECT_LT(take().agreed, 30U);
 }
 
+TEST_F(RecordingTest, WhatWasChangedFromOutsideIsTakenOver) {
+  DeciderState fresh;
+  for (std::size_t i = 15; i < turns.size(); ++i) {
+    LoggedDecision& logged = turns[i].logged;
+    logged.before = fresh;
+    logged.decision = decide(logged.seen, policy, fresh, logged.at);
+  }
+  turns[15].given = true;
+  const AsOne one = take();
+  EXPECT_EQ(one.agreed, 30U);
+  EXPECT_EQ(one.different, 0U);
+}
+
 TEST_F(RecordingTest, OtherWindowsAreFound) {
   for (std::size_t i = 12; i < turns.size(); ++i) {
     turns[i].logged.decision.desired = turns[i].logged.desired() + 1;

@@ -99,6 +99,17 @@ TEST_F(StateTest, OnlyAddressesOfTheServicesOwnFamilyLeadAnywhere) {
   EXPECT_TRUE(state.facts(kFlower)->families.contains("IPv6")) << "whether they are ready or not";
 }
 
+TEST_F(StateTest, OfTheActivatorsFamiliesThoseCountInWhichPodsAreKnown) {
+  Json six = slice("system", "activator", "fd00::2");
+  six["metadata"]["name"] = "activator-6";
+  six["addressType"] = "IPv6";
+  (void)state.applied(kube::kEndpointSlices, six);
+  Json hidden = service("iris-private");
+  hidden["spec"]["ipFamilies"] = Json::array({"IPv4"});
+  (void)state.applied(kube::kServices, hidden);
+  EXPECT_EQ(state.facts(kFlower)->families, std::set<std::string>{"IPv4"});
+}
+
 TEST_F(StateTest, ThePrivateServiceSaysWhichPathToTake) {
   Json hidden = service("iris-private");
   hidden["spec"]["selector"] = {{"serving.knative.dev/revision", "iris"}};
