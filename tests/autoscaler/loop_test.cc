@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "autoscaler/status.h"
+#include "autoscaler/story.h"
 #include "tests/autoscaler/loop_world.h"
 
 namespace pilotlight::autoscaler {
@@ -73,7 +74,8 @@ TEST_F(LoopWithAnArrival, ItKeepsItsReplicasUntilItsOwnLoadIsKnown) {
   loop.track(serving);
   run_load(0, 100s);
   EXPECT_TRUE(target.calls.empty());
-  EXPECT_NE(status_json(loop).find("it ran before it became ours"), std::string::npos);
+  EXPECT_EQ(explain(loop.log().of(key).back(), *loop.subjects().at(key)),
+            "it ran before it became ours, and its load is not known yet");
   ready(sidecars.emplace_back(FakePeer::sidecar("r1")));
   run_load(0, 100s);
   EXPECT_TRUE(target.calls.empty()) << "its readiness probe has not succeeded yet";
