@@ -114,6 +114,19 @@ TEST_F(ElectorTest, TheLeaseOfADeadLeaderIsTaken) {
   EXPECT_EQ(b_->leader, "b");
 }
 
+TEST_F(ElectorTest, WhoStoodStillMayWriteNoLongerBeforeItHasNoticed) {
+  duration_ = 1s;
+  a_ = std::make_unique<Candidate>(*this, "a");
+  run_until([this] { return a_->elector.leading(); });
+  const TimePoint until = a_->elector.may_write_until();
+  EXPECT_GT(until, clock_.now() - 1s);
+  while (clock_.now() <= until) {
+  }  // nothing of its own runs meanwhile
+  EXPECT_TRUE(a_->elector.leading());
+  const TimePoint then = a_->elector.may_write_until();
+  EXPECT_LE(then, clock_.now());
+}
+
 TEST_F(ElectorTest, ALeaderWithoutItsApiServerStopsLeadingAndLeadsAgain) {
   duration_ = 1s;
   a_ = std::make_unique<Candidate>(*this, "a");
