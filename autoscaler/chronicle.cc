@@ -93,9 +93,8 @@ void Chronicle::patched(const wire::RevisionKey& revision, const PatchOutcome& o
   entry->second.not_taken = not_taken_text(outcome);
   if (taken && outcome.change.to > 0) entry->second.cold_starts.patched(outcome.ended_at);
   json fields = patch_fields(outcome);
-  std::string result = fields.at("result");
-  if (!taken && outcome.attempt > 1 && result != entry->second.last_patch) fields["changed"] = true;
-  entry->second.last_patch = std::move(result);
+  const PatchResult before = std::exchange(entry->second.last_patch, outcome.result);
+  if (!taken && outcome.attempt > 1 && outcome.result != before) fields["changed"] = true;
   write(revision, entry->second, "patch", std::move(fields), outcome.ended_at);
 }
 

@@ -98,10 +98,10 @@ class Chronicle {
     ColdStarts cold_starts;
     Refusals refusals;
     std::map<std::string, Pod> pods;
-    std::string refused;     // why none is made
-    std::string scaled_by;   // who else does
-    std::string not_taken;   // how the API refuses to have more of them
-    std::string last_patch;  // what came of the newest
+    std::string refused;                          // why none is made
+    std::string scaled_by;                        // who else does
+    std::string not_taken;                        // how the API refuses to have more of them
+    PatchResult last_patch = PatchResult::taken;  // what came of the newest
   };
   using Entries = std::map<wire::RevisionKey, Entry>;
   using Name = std::pair<std::string, std::string>;  // namespace, name

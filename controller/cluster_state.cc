@@ -34,23 +34,15 @@ Json deciding(const Json& deployment) {
   return out;
 }
 
-/// Of what a Service may lead to, only addresses of its own families; of all, if it does not say.
-std::vector<Place> of_its_families(std::vector<Place> places, const Json& service) {
+/// Whether a Service may lead to addresses of that family: to any, if it does not say.
+bool has_family(const Json& service, std::string_view family) {
   const Json& families = kube::array(service, {"spec", "ipFamilies"});
-  if (families.empty()) return places;
-  std::erase_if(places, [&families](const Place& place) {
-    return std::find(families.begin(), families.end(), family_of(place)) == families.end();
-  });
-  return places;
+  return families.empty() || std::find(families.begin(), families.end(), family) != families.end();
 }
 
-/// Pods are known by the addresses of their private Service alone, of the cluster's first family.
-void keep_known_families(std::set<std::string>& families, const Json& private_service) {
-  const Json& known = kube::array(private_service, {"spec", "ipFamilies"});
-  if (known.empty()) return;
-  std::erase_if(families, [&known](const std::string& family) {
-    return std::find(known.begin(), known.end(), family) == known.end();
-  });
+std::vector<Place> of_its_families(std::vector<Place> places, const Json& service) {
+  std::erase_if(places, [&](const Place& place) { return !has_family(service, family_of(place)); });
+  return places;
 }
 
 /// Big and of no use here.
@@ -228,7 +220,10 @@ std::optional<ServiceFacts> ClusterState::facts(const Key& key) const {
     out.pods = of_its_families(places_in(slices_of(hidden)), out.service);
     const auto service = services_.find(hidden);
     const bool there = service != services_.end();
-    if (there) keep_known_families(out.families, service->second);
+    if (there) {  // pods are known by its addresses alone, of the cluster's first family
+      std::erase_if(out.families,
+                    [&](std::string_view family) { return !has_family(service->second, family); });
+    }
     const bool serve = there && kube::annotation_of(service->second, kPathAnnotation) == "serve";
     out.path = serve ? Path::serve : Path::proxy;
     out.private_name_taken = there && !is_private(service->second);

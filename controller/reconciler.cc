@@ -69,9 +69,11 @@ void Reconciler::stop() noexcept {
 
 void Reconciler::lead(bool leading) {
   leading_ = leading;
-  // What the last leader left undone nobody else would see.
-  if (leading) touch(state_.everything());
-  if (!leading) left_alone_.clear();
+  if (leading) {
+    touch(state_.everything());  // what the last leader left undone nobody else would see
+  } else {
+    left_alone_.clear();
+  }
   changed_.set();
 }
 
